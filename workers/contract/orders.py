@@ -1,0 +1,151 @@
+"""The order a worker claims: everything a child may know. It holds no secret but short-lived signed links.
+
+An order is built by the control plane with storage URIs; `url` and `path` are filled in at claim and renewed at the door.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workers.contract.names import CONTRACT_VERSION
+
+Device = Literal["cpu", "cuda"]
+Network = Literal["none", "gang", "listen", "hub"]
+Kind = Literal["prepare", "import", "train", "evaluate", "optimize", "predict", "serve"]
+
+
+class Part(BaseModel):
+    """Strict by default: an unknown field is a mistake on one side of the contract."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FileRef(Part):
+    """One stored file.
+
+    name: relative POSIX path inside its folder, made by the server · size: bytes · sha256: hex, of the stored bytes ·
+    uri: the control plane's key · url: signed GET link · path: the same bytes on this machine's disk, if it is the same machine.
+    """
+
+    name: str
+    uri: str
+    size: int = 0
+    sha256: str = ""
+    url: str | None = None
+    path: str | None = None
+
+
+class Resources(Part):
+    """What a job asks of a host. memory_bytes: limit of the child's resident memory; None = the host's share."""
+
+    device: Device = "cpu"
+    count: int = Field(1, ge=1, le=64)
+    nodes: int = Field(1, ge=1, le=64)
+    max_seconds: int | None = Field(None, ge=1, le=30 * 86400)
+    memory_bytes: int | None = Field(None, ge=64 * 1024 * 1024)
+
+
+class DatasetRef(Part):
+    """A ready dataset version. features: column -> type (`text category integer number boolean timestamp image audio list`
+    …); classes: column -> category names in order; splits: split -> Parquet shards in row order; rows: split -> count."""
+
+    name: str
+    version: int
+    features: dict[str, str]
+    classes: dict[str, list[str]] = {}
+    splits: dict[str, list[FileRef]]
+    rows: dict[str, int]
+
+
+class ModelRef(Part):
+    """A folder in Hugging Face layout."""
+
+    name: str
+    version: int | None = None
+    files: list[FileRef]
+
+
+class CheckpointRef(Part):
+    """A stored checkpoint to go on from."""
+
+    step: int
+    files: list[FileRef]
+
+
+class PrepareWork(Part):
+    """Read user files into typed Parquet shards. options: as `api.md` gives them, all guessed when absent."""
+
+    kind: Literal["prepare"] = "prepare"
+    files: list[FileRef]
+    options: dict[str, Any] = {}
+
+
+class ImportWork(Part):
+    """Check a model a user brings: one archive, or a hub id, into a folder without pickle."""
+
+    kind: Literal["import"] = "import"
+    task: str
+    files: list[FileRef] = []
+    hub_id: str | None = None
+
+
+class TrainWork(Part):
+    """Train a recipe. columns: recipe role -> dataset column; params: complete, already validated by the recipe's spec."""
+
+    kind: Literal["train"] = "train"
+    recipe: str
+    params: dict[str, Any]
+    columns: dict[str, str]
+    dataset: DatasetRef
+    base_model: ModelRef | None = None
+    resume: CheckpointRef | None = None
+
+
+class EvaluateWork(Part):
+    """Measure a model version on one split of a dataset version."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    recipe: str
+    columns: dict[str, str]
+    dataset: DatasetRef
+    split: str
+    model: ModelRef
+
+
+class ServeWork(Part):
+    """Load a model once and answer many. replica: the control plane's id; example: a request to warm up and check with."""
+
+    kind: Literal["serve"] = "serve"
+    recipe: str
+    model: ModelRef
+    replica: str
+    example: dict[str, Any] | None = None
+    batch_tokens: int = 4096
+    max_queue: int = 256
+
+
+Work = Annotated[PrepareWork | ImportWork | TrainWork | EvaluateWork | ServeWork, Field(discriminator="kind")]
+
+
+class Order(Part):
+    """One rank of one attempt of one job."""
+
+    contract: int = CONTRACT_VERSION
+    workspace: str
+    job: str
+    attempt: int
+    rank: int = 0
+    world: int = 1
+    device: str = "cpu"
+    threads: int = 1
+    resources: Resources = Resources()
+    network: Network = "none"
+    work: Work
+
+
+class Claimed(Part):
+    """The door's answer to a claim. token: this attempt's secret, held by the shepherd alone; lease: seconds."""
+
+    order: Order
+    token: str
+    lease: float
