@@ -31,7 +31,27 @@ ARCHIVE_RATIO_MAX = 100
 ARCHIVE_UNPACKED_MAX = 20 * GiB
 IMAGE_PIXELS_MAX = 64_000_000
 IMAGE_FRAMES_MAX = 1000
+ARCHIVE_MEMBER_MAX = 4 * GiB  # one tabular file of an archive, unpacked
+MEDIA_BYTES_MAX = 64 * MiB  # one image or sound
 SHARD_BYTES = 128 * MiB
+ROW_GROUP_ROWS = 65_536
+ROW_GROUP_BYTES = 16 * MiB
+JSON_ROW_MAX = 16 * MiB  # one element of a JSON array
+CATEGORY_VALUES_MAX = 1000
+CATEGORY_CHARS_MAX = 128
+AUDIO_SECONDS_MAX = 6 * 3600
+AUDIO_RATE_MAX = 384_000
+AUDIO_CHANNELS_MAX = 32
+
+# Bounds of a child that parses files of users: both grow with the bytes it is given.
+PARSER_MEMORY = 1 * GiB
+PARSER_CPU_SECONDS = 60
+PARSER_BYTES_PER_CPU_SECOND = 2 * MiB
+
+# Bounds of a model somebody brings.
+SAFETENSORS_HEADER_MAX = 100 * MiB
+CONFIG_BYTES_MAX = 16 * MiB
+CONFIG_NUMBER_MAX = 10_000_000
 
 
 def queue_of(worker: str) -> str:

@@ -58,11 +58,13 @@ class DatasetRef(Part):
 
 
 class ModelRef(Part):
-    """A folder in Hugging Face layout."""
+    """A folder in Hugging Face layout: stored files, or the id of a catalogue model this worker's packages carry, or a hub id."""
 
     name: str
     version: int | None = None
-    files: list[FileRef]
+    files: list[FileRef] = []
+    catalog: str | None = None
+    hub_id: str | None = None
 
 
 class CheckpointRef(Part):

@@ -1,0 +1,172 @@
+"""REST of jobs and workers: what `api.md` gives under `…/jobs/{id}` and the hosts. Starting a job is the training room's."""
+
+from typing import Any, Literal
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from controlplane.errors import Problem, not_found
+from controlplane.jobs import logs, metrics, scheduler, services
+from controlplane.jobs.models import Job, Worker
+from controlplane.jobs.schemas import job_json, when, worker_json
+from controlplane.jobs.store import rfc3339
+from controlplane.paging import ListQuery, listing
+from controlplane.workspaces.access import needs
+from workers.contract.states import JobState
+
+router = Router(tags=["jobs"])
+KINDS = ("prepare", "import", "train", "evaluate", "optimize", "predict", "serve")
+
+
+class JobList(ListQuery):
+    kind: Literal["prepare", "import", "train", "evaluate", "optimize", "predict", "serve"] | None = None
+    recipe: str | None = Field(None, max_length=100)
+    dataset: str | None = Field(None, max_length=100)
+
+
+class CancelIn(Schema):
+    model_config = {"extra": "forbid"}
+    keep: bool = True
+
+
+class LogQuery(Schema):
+    after: int = Field(0, ge=0)
+    limit: int = Field(50, ge=1, le=5000)
+    tail: int | None = Field(None, ge=1, le=5000)
+    line: int | None = Field(None, ge=1)
+    q: str = Field("", max_length=200)
+    level: Literal["", "debug", "info", "warning", "error"] = ""
+    follow: Literal[0, 1] = 0
+
+
+class MetricQuery(Schema):
+    keys: str = Field("", max_length=4000, description="Metric names by comma; empty = all")
+    max_points: int = Field(1000, ge=2, le=20000)
+    low: float | None = Field(None, alias="from", allow_inf_nan=False)
+    high: float | None = Field(None, alias="to", allow_inf_nan=False)
+    x: Literal["step", "time"] = "step"
+
+
+def visible(request: HttpRequest) -> "QuerySet[Job]":
+    rows: QuerySet[Job] = Job.objects.visible_to(request.user).filter(workspace=request.workspace)  # type: ignore[attr-defined]
+    return rows.select_related("workspace", "created_by")
+
+
+def the_job(request: HttpRequest, number: str) -> Job:
+    job = visible(request).filter(number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
+    if job is None:
+        raise not_found("job")
+    return job
+
+
+@router.get("/jobs", summary="List jobs")
+@needs("viewer", scope="read")
+def list_jobs(request: HttpRequest, ws: str, query: Query[JobList]) -> Any:
+    rows = visible(request)
+    rows = rows.filter(kind=query.kind) if query.kind else rows.exclude(kind="serve")
+    if query.recipe:
+        rows = rows.filter(recipe=query.recipe)
+    if query.dataset:
+        rows = rows.filter(dataset=query.dataset)
+    sorts = {"created_at": "created_at", "created": "created_at", "id": "number", "name": "name", "state": "state"}
+    return listing(rows, query, show=job_json, sorts=sorts, search=["name", "recipe", "dataset"], states=[s.value for s in JobState])
+
+
+@router.get("/jobs/{id}", summary="One job")
+@needs("viewer", scope="read")
+def get_job(request: HttpRequest, ws: str, id: str) -> Any:
+    return job_json(the_job(request, id))
+
+
+@router.post("/jobs/{id}/cancel", summary="Stop a job")
+@needs("editor", scope="write")
+def cancel(request: HttpRequest, ws: str, id: str, body: CancelIn | None = None) -> Any:
+    return job_json(services.cancel_job(job=the_job(request, id), keep=body.keep if body else True))
+
+
+@router.get("/jobs/{id}/queue", summary="Place in the queue")
+@needs("viewer", scope="read")
+def queue(request: HttpRequest, ws: str, id: str) -> Any:
+    return scheduler.position(the_job(request, id))
+
+
+@router.get("/jobs/{id}/logs", summary="Read the log")
+@needs("viewer", scope="read")
+def get_logs(request: HttpRequest, ws: str, id: str, query: Query[LogQuery]) -> Any:
+    job = the_job(request, id)
+    if query.follow:
+        return StreamingHttpResponse(logs.follow(job.pk, query.after), content_type="text/plain; charset=utf-8")
+    if "text/plain" in request.headers.get("Accept", ""):
+        answer = StreamingHttpResponse(logs.text(job, after=query.after), content_type="text/plain; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="job-{job.number}.log"'
+        return answer
+    page = logs.page(job, after=query.after, limit=query.limit, tail=query.tail, line=query.line, q=query.q, level=query.level)
+    return page | ({"matches": logs.count(job, query.q)} if query.q else {})
+
+
+@router.get("/jobs/{id}/metrics", summary="Read curves")
+@needs("viewer", scope="read")
+def get_metrics(request: HttpRequest, ws: str, id: str, query: Query[MetricQuery]) -> Any:
+    job = the_job(request, id)
+    keys = [k for k in query.keys.split(",") if k] or sorted(job.metrics)
+    if unknown := [k for k in keys if k not in job.metrics]:
+        raise Problem(
+            400, "unknown_metric", f"This job has no metric `{unknown[0]}`.", hint=f"Known: {', '.join(sorted(job.metrics)[:50])}."
+        )
+    out = {}
+    for key in keys:
+        points = metrics.read(job.pk, key, query.max_points, query.low, query.high)
+        values = [metrics_value(v) for v in points.values]
+        out[key] = {"steps": [int(s) for s in points.steps], "values": values, "times": [rfc3339(t) for t in points.times]}
+    return out
+
+
+def metrics_value(value: float) -> float | None:
+    return value if value == value and abs(value) != float("inf") else None
+
+
+@router.get("/jobs/{id}/samples", summary="What the model made on the way")
+@needs("viewer", scope="read")
+def samples(request: HttpRequest, ws: str, id: str, step: int | None = None) -> Any:
+    rows = the_job(request, id).samples.order_by("step", "pk")
+    if step is not None:
+        rows = rows.filter(step=step)
+    return {"items": [{"id": str(s.pk), "step": s.step, "created_at": when(s.created_at), **s.data} for s in rows[:1000]], "next": None}
+
+
+@router.get("/jobs/{id}/checkpoints", summary="Stored checkpoints")
+@needs("viewer", scope="read")
+def checkpoints(request: HttpRequest, ws: str, id: str) -> Any:
+    rows = the_job(request, id).checkpoints.order_by("-step")
+    items = [
+        {
+            "step": c.step,
+            "attempt": c.attempt,
+            "metrics": c.metrics,
+            "best": c.best,
+            "size_bytes": c.size_bytes,
+            "created_at": when(c.created_at),
+            "registrable": any(f["name"].startswith("model/") for f in c.files),
+        }
+        for c in rows
+    ]
+    return {"items": items, "next": None}
+
+
+@router.get("/workers", summary="Worker hosts")
+@needs("viewer", scope="read")
+def workers(request: HttpRequest, ws: str) -> Any:
+    return {"items": [worker_json(w) for w in Worker.objects.order_by("name")], "next": None}
+
+
+@router.get("/queue", summary="What waits, in order")
+@needs("viewer", scope="read")
+def queued(request: HttpRequest, ws: str) -> Any:
+    """The whole queue; of jobs in other workspaces only that they are there."""
+    items = []
+    for place, job in enumerate(scheduler.queue(), 1):
+        mine = job.workspace_id == request.workspace.pk  # type: ignore[attr-defined]
+        items.append({"position": place, "priority": job.priority, "reason": job.reason, "job": job_json(job) if mine else None})
+    return {"items": items, "next": None}

@@ -1,0 +1,74 @@
+"""Reading a job's log: by line, from the end, by search, whole, or as it comes."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from controlplane.jobs import store
+from controlplane.jobs.models import Job
+from workers.contract.states import FINAL
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def page(
+    job: Job, *, after: int = 0, limit: int = 50, tail: int | None = None, line: int | None = None, q: str = "", level: str = ""
+) -> dict[str, Any]:
+    """{items, next, total}: `next` is the line number to go on after, null at the (present) end.
+
+    after: lines above this number · tail: the last N · line: a page around this line · q: text, any case · level: this level and above.
+    """
+    total = job.log_lines
+    if tail is not None:
+        after, limit = max(0, total - tail), tail
+    elif line is not None:
+        after = max(0, line - 1 - limit // 2)
+    wanted = LEVELS[LEVELS.index(level) :] if level else LEVELS
+    needle = q.casefold()
+    items: list[dict[str, Any]] = []
+    if not q and not level:
+        items = list(store.log_lines(job.pk, first=after + 1, last=after + limit))
+    else:
+        matches = (
+            row
+            for row in store.log_lines(job.pk, first=after + 1)
+            if row["level"] in wanted and (not needle or needle in row["text"].casefold())
+        )
+        items = list(take(matches, limit))
+    last = items[-1]["line"] if items else after
+    return {"items": items, "next": last if len(items) == limit and last < total else None, "total": total}
+
+
+def take(rows: Iterator[dict[str, Any]], count: int) -> Iterator[dict[str, Any]]:
+    for row, _ in zip(rows, range(count), strict=False):
+        yield row
+
+
+def count(job: Job, q: str) -> int:
+    """How many lines hold this text."""
+    needle = q.casefold()
+    return sum(needle in row["text"].casefold() for row in store.log_lines(job.pk, first=1))
+
+
+def text(job: Job, *, after: int = 0) -> Iterator[bytes]:
+    """The raw log, line by line."""
+    for row in store.log_lines(job.pk, first=after + 1):
+        yield row["text"].encode() + b"\n"
+
+
+async def follow(job_pk: int, after: int = 0) -> AsyncIterator[bytes]:
+    """The raw log from `after` on, then each line as it comes, until the job has ended."""
+    line = after
+    while True:
+        job = await Job.objects.only("pk", "state", "log_lines").aget(pk=job_pk)
+        rows = deque(await sync_to_async(lambda first: list(store.log_lines(job_pk, first=first, last=first + 4999)))(line + 1))
+        for row in rows:
+            yield row["text"].encode() + b"\n"
+            line = row["line"]
+        if not rows:
+            if job.state in FINAL and line >= job.log_lines:
+                return
+            await asyncio.sleep(0.5)

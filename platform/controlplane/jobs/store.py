@@ -1,0 +1,141 @@
+"""Events as they lie in the database: compressed chunks, found by cursor or by log line.
+
+A chunk's body is zstd of JSON lines, each line the websocket's frame, so that reading is copying.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import zstandard
+from django.db import transaction
+
+from controlplane.jobs import doorbell
+from controlplane.jobs.models import EventChunk, Job
+from workers.contract.events import Event
+from workers.contract.names import MiB
+
+PLATFORM_RANK = 32767  # events the control plane itself makes
+CHUNK_BYTES = MiB // 2
+_pack = zstandard.ZstdCompressor(level=3)
+_unpack = zstandard.ZstdDecompressor()
+
+
+def rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def append(*, job: int, attempt: int, rank: int, first_seq: int, events: list[Event]) -> int:
+    """Store events in order and give each its cursor (and each log line its number). Returns the job's new cursor.
+
+    Must run inside a transaction; locks the job's row, so that cursors have no gap and no double.
+    """
+    row = Job.objects.select_for_update().only("cursor", "log_lines").get(pk=job)
+    cursor, line, first_line = row.cursor, row.log_lines, row.log_lines + 1
+    frames = []
+    for event in events:
+        cursor += 1
+        data = event.data
+        if event.type == "log":
+            line += 1
+            data = {"line": line, **data}
+        frame = {"cursor": cursor, "type": event.type, "time": rfc3339(event.time), "attempt": attempt, "data": data}
+        frames.append(orjson.dumps(frame, option=orjson.OPT_NON_STR_KEYS))
+    if frames:
+        EventChunk.objects.create(
+            job_id=job,
+            attempt=attempt,
+            rank=rank,
+            first_seq=first_seq if rank != PLATFORM_RANK else cursor,
+            first_cursor=row.cursor + 1,
+            last_cursor=cursor,
+            first_line=first_line,
+            lines=line - row.log_lines,
+            body=_pack.compress(b"\n".join(frames)),
+        )
+        Job.objects.filter(pk=job).update(cursor=cursor, log_lines=line)
+        doorbell.ring(job, cursor, always=any(e.type == "state" for e in events))
+    return cursor
+
+
+def append_state(*, job: Job, attempt: int, data: dict[str, Any]) -> None:
+    """The control plane's own word: the job's state changed."""
+    event = Event(seq=1, time=datetime.now(UTC).timestamp(), type="state", data=data)
+    append(job=job.pk, attempt=attempt, rank=PLATFORM_RANK, first_seq=1, events=[event])
+
+
+def frames_of(body: bytes) -> list[bytes]:
+    return _unpack.decompress(bytes(body)).split(b"\n")
+
+
+def read_events(job_pk: int, after: int, limit: int = 500) -> list[tuple[int, bytes]]:
+    """Frames with a cursor above `after`, oldest first, at most about `limit` (always whole frames, never a gap)."""
+    out: list[tuple[int, bytes]] = []
+    chunks = EventChunk.objects.filter(job_id=job_pk, last_cursor__gt=after).order_by("first_cursor")
+    for chunk in chunks.only("first_cursor", "body")[:limit].iterator(chunk_size=16):
+        for cursor, frame in enumerate(frames_of(chunk.body), chunk.first_cursor):
+            if cursor > after:
+                out.append((cursor, frame))
+                if len(out) >= limit:
+                    return out
+    return out
+
+
+def log_lines(job: int, *, first: int, last: int | None = None) -> Iterator[dict[str, Any]]:
+    """Log lines first..last as {line, time, level, text, attempt}, in order, without holding them all."""
+    chunks = EventChunk.objects.filter(job_id=job, lines__gt=0, first_line__gt=max(0, first - _widest(job, first)))
+    for chunk in chunks.order_by("first_line").only("first_line", "lines", "body").iterator(chunk_size=8):
+        if chunk.first_line + chunk.lines <= first:
+            continue
+        if last is not None and chunk.first_line > last:
+            return
+        for frame in frames_of(chunk.body):
+            if b'"type":"log"' not in frame:
+                continue
+            value = orjson.loads(frame)
+            data = value["data"]
+            if value["type"] == "log" and data["line"] >= first and (last is None or data["line"] <= last):
+                yield {
+                    "line": data["line"],
+                    "time": value["time"],
+                    "level": data.get("level", "info"),
+                    "text": data.get("text", ""),
+                    "attempt": value["attempt"],
+                }
+
+
+def _widest(job: int, first: int) -> int:
+    """How far before `first` the chunk that holds it may begin."""
+    chunk = EventChunk.objects.filter(job_id=job, lines__gt=0, first_line__lte=first).order_by("-first_line").only("first_line").first()
+    return first - chunk.first_line + 1 if chunk else first
+
+
+def fold(job: int) -> int:
+    """Merge an ended job's many small chunks into few large ones; cursors, lines and frames stay as they are. Returns rows saved."""
+    saved = 0
+    with transaction.atomic():
+        Job.objects.select_for_update().only("pk").get(pk=job)
+        group: list[EventChunk] = []
+        size = 0
+        for chunk in EventChunk.objects.filter(job_id=job).order_by("first_cursor"):
+            if group and (size + len(chunk.body) > CHUNK_BYTES // 4 or chunk.attempt != group[0].attempt):
+                saved += _merge(group)
+                group, size = [], 0
+            group.append(chunk)
+            size += len(chunk.body)
+        saved += _merge(group)
+    return saved
+
+
+def _merge(group: list[EventChunk]) -> int:
+    if len(group) < 2:
+        return 0
+    head = group[0]
+    head.body = _pack.compress(b"\n".join(_unpack.decompress(bytes(c.body)) for c in group))
+    head.last_cursor = group[-1].last_cursor
+    head.first_line = min(c.first_line for c in group)
+    head.lines = sum(c.lines for c in group)
+    EventChunk.objects.filter(pk__in=[c.pk for c in group[1:]]).delete()
+    head.save(update_fields=["body", "last_cursor", "first_line", "lines"])
+    return len(group) - 1

@@ -1,0 +1,49 @@
+"""Worker hosts: they join, say every few seconds that they live, and are told what to end."""
+
+from typing import Any
+
+from controlplane.audit.services import record
+from controlplane.jobs.models import Allocation, Worker
+from controlplane.jobs.scheduler import schedule
+from controlplane.jobs.transitions import newest, now
+from workers.contract.names import HEARTBEAT_SECONDS
+
+
+def join(*, name: str, token_hash: str, contract: int, devices: list[dict[str, Any]], cpus: int, memory_bytes: int, address: str) -> Worker:
+    """A host's row, new or renewed; its older token ends."""
+    fields = {
+        "token_hash": token_hash,
+        "contract": contract,
+        "devices": devices,
+        "cpus": cpus,
+        "memory_bytes": memory_bytes,
+        "host": address,
+        "seen_at": now(),
+    }
+    worker, created = Worker.objects.update_or_create(name=name, defaults=fields)
+    if created:
+        record(action="worker.join", target=worker, data={"devices": [d.get("id") for d in devices]})
+    schedule()
+    return worker
+
+
+def heartbeat(*, worker: Worker, load: dict[str, Any], running: list[int]) -> dict[str, Any]:
+    """{drain, kill, heartbeat}. kill: allocations running there that are not theirs to run any more."""
+    was_away = (now() - worker.seen_at).total_seconds() > 5 * HEARTBEAT_SECONDS
+    Worker.objects.filter(pk=worker.pk).update(seen_at=now(), load=load)
+    if was_away:
+        schedule()
+    return {"drain": worker.draining, "kill": stale(worker, running), "heartbeat": HEARTBEAT_SECONDS}
+
+
+def stale(worker: Worker, running: list[int]) -> list[int]:
+    """Which of these allocations have been overtaken by a newer attempt, or were never this host's."""
+    known = {a.pk: a for a in Allocation.objects.filter(pk__in=running, worker=worker).select_related("attempt__job")}
+    return [pk for pk in running if pk not in known or newest(known[pk].attempt.job) != known[pk].attempt.number]
+
+
+def set_draining(*, worker: Worker, draining: bool) -> None:
+    """A draining host gets nothing new and finishes what it has."""
+    Worker.objects.filter(pk=worker.pk).update(draining=draining)
+    record(action="worker.drain" if draining else "worker.resume", target=worker)
+    schedule()
