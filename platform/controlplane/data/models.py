@@ -1,0 +1,71 @@
+"""Rows of the data room: uploads on their way in, datasets, their immutable versions."""
+
+from django.conf import settings
+from django.db import models
+
+from controlplane.workspaces.models import WorkspaceOwned
+from workers.contract.states import VersionState
+
+
+class Upload(WorkspaceOwned):
+    """A file on its way in. Bytes up to `offset` are on disk; a finished one (offset = size) may be used once or often."""
+
+    id = models.CharField(max_length=32, primary_key=True)  # random, the last segment of its address
+    filename = models.CharField(max_length=400)
+    content_type = models.CharField(max_length=200, blank=True)
+    size = models.BigIntegerField()
+    offset = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)  # once finished
+    uri = models.CharField(max_length=300, blank=True)  # once finished
+    metadata = models.JSONField(default=dict)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True)
+
+
+class Dataset(WorkspaceOwned):
+    name = models.CharField(max_length=63)
+    title = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="dataset_name_per_workspace")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DatasetVersion(models.Model):
+    """What the preparing job made of some uploaded bytes and options. Immutable once ready.
+
+    content_key: sha256 over bytes and options: the same again is this version · sources: [{name, uri, size, sha256}] ·
+    shards: {split: [{name, uri, size, sha256}]} · features: {column: type} · classes: {column: [names]}.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in VersionState], default=VersionState.PREPARING)
+    reason = models.JSONField(null=True)
+    error = models.JSONField(null=True)
+    options = models.JSONField(default=dict)
+    content_key = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.BigIntegerField(default=0)
+    format = models.CharField(max_length=16, blank=True)
+    features = models.JSONField(default=dict)
+    classes = models.JSONField(default=dict)
+    splits = models.JSONField(default=dict)
+    shards = models.JSONField(default=dict)
+    statistics = models.JSONField(default=dict)
+    sources = models.JSONField(default=list)
+    job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dataset", "version"], name="version_per_dataset")]
+        indexes = [models.Index(fields=["dataset", "content_key"], name="version_by_content")]
+
+    def __str__(self) -> str:
+        return f"{self.dataset.name}@{self.version}"
