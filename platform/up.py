@@ -66,6 +66,8 @@ class Runner:
                 for service in self.services:
                     if service.pid == ended[0]:
                         service.ended(ended[1])
+                        if not (service.once or self.stopping):
+                            say(service.obituary(), colour=31)
         except ChildProcessError:
             pass  # no child at all
         for service in self.services:

@@ -10,6 +10,7 @@ from pathlib import Path
 import find
 
 CONFIG = """port 0
+loglevel warning
 unixsocket {socket}
 unixsocketperm 700
 requirepass {password}

@@ -54,11 +54,13 @@ class Service:
         self.status, self.pid = os.waitstatus_to_exitcode(status), 0
         lived = time.monotonic() - self.started
         self.failures = 0 if lived >= 60 else self.failures
-        self.due = time.monotonic() + (delay := min(2.0**self.failures, 30.0))
+        self.due = time.monotonic() + min(2.0**self.failures, 30.0)
         self.failures += 1
-        if not self.once:
-            how = f"was killed by signal {-self.status}" if self.status < 0 else f"ended with status {self.status}"
-            say(f"{self.name} {how} after {lived:.0f} s; it starts again in {delay:.0f} s", colour=31)
+
+    def obituary(self) -> str:
+        """How it ended and when it starts again, in one sentence."""
+        how = f"was killed by signal {-self.status}" if self.status and self.status < 0 else f"ended with status {self.status}"
+        return f"{self.name} {how}; it starts again in {max(self.due - time.monotonic(), 0):.0f} s"
 
     def follow(self) -> None:
         """Show what was written since the last look; keep the file under its cap, with one older copy."""

@@ -40,13 +40,18 @@ def secret(name: str) -> str:
         return given
     path = slipway_home() / "secrets" / name
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        file.write(value := random_secrets.token_urlsafe(32))
-    return value
+    if not path.exists():
+        # Written aside and linked: several processes may make it at once, and none may read half of it.
+        aside = path.with_name(f".{name}.{os.getpid()}.{random_secrets.token_hex(4)}")
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
+            file.write(random_secrets.token_urlsafe(32))
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+    return path.read_text().strip()
 
 
 def redis_url() -> str:
