@@ -1,0 +1,25 @@
+// The one script of every page: htmx, theme, menus, dialogs, local times, and the islands on demand.
+import "./css/main.css";
+import { startCopy } from "./lib/copy";
+import { startDialogs } from "./lib/dialogs";
+import { startForms } from "./lib/forms";
+import { startHtmx } from "./lib/htmx";
+import { loadIslands } from "./lib/islands";
+import { startKeys } from "./lib/keys";
+import { startMenus } from "./lib/menus";
+import { localTimes } from "./lib/times";
+import { startTheme } from "./lib/theme";
+
+function upgrade(root: ParentNode): void {
+  localTimes(root);
+  loadIslands(root);
+}
+
+startTheme();
+startMenus();
+startDialogs();
+startCopy();
+startForms();
+startKeys();
+startHtmx(upgrade);
+upgrade(document);

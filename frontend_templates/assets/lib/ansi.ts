@@ -1,0 +1,56 @@
+// One log line as a node: ANSI colours become our tones, a progress bar keeps its last state, very long text folds.
+import Anser from "anser";
+
+const TONES: Record<string, string> = {
+  "ansi-red": "tone-bad",
+  "ansi-bright-red": "tone-bad",
+  "ansi-green": "tone-ok",
+  "ansi-bright-green": "tone-ok",
+  "ansi-yellow": "tone-warn",
+  "ansi-bright-yellow": "tone-warn",
+  "ansi-blue": "tone-accent",
+  "ansi-bright-blue": "tone-accent",
+  "ansi-cyan": "tone-accent",
+  "ansi-bright-cyan": "tone-accent",
+  "ansi-magenta": "tone-hold",
+  "ansi-bright-magenta": "tone-hold",
+  "ansi-bright-black": "tone-dim",
+};
+const FOLD = 4000;
+
+/** `mark`: text to highlight, case ignored. */
+export function paint(text: string, mark: string): Node {
+  const last = text.slice(text.lastIndexOf("\r", text.length - 2) + 1);
+  const short = last.length > FOLD ? `${last.slice(0, FOLD)} … +${last.length - FOLD}` : last;
+  const out = document.createDocumentFragment();
+  if (!short.includes("\u001b")) {
+    highlight(out, short, mark);
+    return out;
+  }
+  for (const part of Anser.ansiToJson(short, { use_classes: true, remove_empty: true })) {
+    const span = document.createElement("span");
+    const tone = TONES[part.fg ?? ""];
+    if (tone) span.classList.add(tone);
+    if (part.decorations?.includes("bold")) span.classList.add("tone-bold");
+    highlight(span, part.content, mark);
+    out.append(span);
+  }
+  return out;
+}
+
+function highlight(into: Node & ParentNode, text: string, mark: string): void {
+  if (!mark) {
+    into.append(text);
+    return;
+  }
+  const low = text.toLowerCase();
+  const wanted = mark.toLowerCase();
+  let at = 0;
+  for (let hit = low.indexOf(wanted); hit >= 0; hit = low.indexOf(wanted, at)) {
+    const found = document.createElement("mark");
+    found.textContent = text.slice(hit, hit + mark.length);
+    into.append(text.slice(at, hit), found);
+    at = hit + mark.length;
+  }
+  into.append(text.slice(at));
+}

@@ -1,0 +1,21 @@
+// Custom elements whose script is fetched only where the tag appears.
+
+const LOADERS: Record<string, () => Promise<unknown>> = {
+  "log-view": () => import("../islands/log-view"),
+  "metric-charts": () => import("../islands/metric-charts"),
+  "upload-zone": () => import("../islands/upload-zone"),
+  "play-ground": () => import("../islands/play-ground"),
+  "job-live": () => import("../islands/job-live"),
+};
+
+export const ISLANDS = Object.keys(LOADERS);
+
+const started = new Set<string>();
+
+export function loadIslands(root: ParentNode): void {
+  for (const [tag, load] of Object.entries(LOADERS)) {
+    if (started.has(tag) || !root.querySelector(tag)) continue;
+    started.add(tag);
+    load().catch(() => started.delete(tag));
+  }
+}

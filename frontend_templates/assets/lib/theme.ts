@@ -1,0 +1,32 @@
+// system → light → dark, kept in a cookie so that the server's next first paint is right.
+
+const NEXT: Record<string, string> = { system: "light", light: "dark", dark: "system" };
+
+/** The theme button is a form that works alone; with script it changes at once and tells the server behind. */
+export function startTheme(): void {
+  document.addEventListener("submit", (event) => {
+    const form = event.target as HTMLFormElement;
+    if (!form.matches("form[data-theme-form]")) return;
+    event.preventDefault();
+    const root = document.documentElement;
+    const chosen = NEXT[root.dataset.theme ?? "system"] ?? "system";
+    root.dataset.theme = chosen;
+    const field = form.elements.namedItem("theme") as HTMLInputElement;
+    const body = new FormData(form);
+    body.set("theme", chosen);
+    field.value = NEXT[chosen] ?? "system";
+    for (const mark of form.querySelectorAll<HTMLElement>("[data-for-theme]")) mark.hidden = mark.dataset.forTheme !== chosen;
+    void fetch(form.action, { method: "POST", body, redirect: "manual" });
+    document.dispatchEvent(new CustomEvent("slipway:theme"));
+  });
+}
+
+/** The colour a token has right now, as the canvas understands it. */
+export function token(name: string): string {
+  const probe = document.createElement("i");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const color = getComputedStyle(probe).color;
+  probe.remove();
+  return color;
+}
