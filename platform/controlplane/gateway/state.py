@@ -1,0 +1,167 @@
+"""What one process of the gateway keeps: who may call, where endpoints are, what was used; and the two loops that keep it true."""
+
+import asyncio
+import contextlib
+import logging
+import time
+
+import orjson
+import redis.asyncio as redis
+from redis.exceptions import RedisError
+
+from controlplane.errors import Problem
+from controlplane.gateway.access import Access, bearer, digest, token_in_url, unusable
+from controlplane.gateway.book import Book
+from controlplane.gateway.cache import Cache, SourceAway
+from controlplane.gateway.meter import Meter
+from controlplane.gateway.rates import DEFAULT_PER_MINUTE, Rates
+from controlplane.gateway.replicas import Balance, Replicas
+from controlplane.gateway.wire import Headers, Request, host_allowed
+from controlplane.serving.routes import CHANNEL, EndpointRoute
+from controlplane.workspaces import revocation
+
+log = logging.getLogger(__name__)
+FRESH_SECONDS = 5.0
+NOT_READY_SECONDS = 0.5  # an endpoint that cannot answer is looked at more often
+FLUSH_SECONDS = 1.0
+
+
+class State:
+    """Everything a request needs. client: Redis for rate limits and pushed changes, None to go without."""
+
+    def __init__(self, book: Book, client: "redis.Redis | None") -> None:
+        self.book, self.client = book, client
+        self.meter = Meter()
+        self.rates = Rates(client)
+        self.replicas = Replicas()
+        self.balance = Balance()
+        self.access: Cache[str, Access] = Cache(book.access, fresh=lambda _: FRESH_SECONDS)
+        self.routes: Cache[tuple[str, str], EndpointRoute | None] = Cache(self._route, fresh=_route_fresh)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin the loops on the running event loop, once."""
+        if not self._tasks:
+            loop = asyncio.get_running_loop()
+            self._tasks = [loop.create_task(self._flushing())]
+            if self.client is not None:
+                self._tasks.append(loop.create_task(self._listening(self.client)))
+
+    async def close(self) -> None:
+        """End the loops and write down what was used."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self.flush()
+        if self.client is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await self.client.aclose()
+        self.book.close()
+
+    # Admission
+
+    async def who(self, request: Request) -> Access:
+        """Whoever calls. Raises Problem 400 (host, token in the URL), 401, 403 (scope), 503 (database away and key not known)."""
+        if not host_allowed(request.headers.get(b"host", b"")):
+            raise Problem(400, "bad_host", "This host name is not served here.", "Add it to SLIPWAY_HOSTS if it should be.")
+        in_url, token = token_in_url(request.query)
+        if in_url:
+            if token:
+                with contextlib.suppress(SourceAway):
+                    await self.book.exposed(token)
+            hint = "Send it as `Authorization: Bearer …`, and replace this one: addresses end up in logs."
+            raise Problem(400, "token_in_url", "A secret stands in the address.", hint)
+        try:
+            access = await self.access.get(digest(bearer(request)))
+        except SourceAway as error:
+            raise Problem(503, "database_away", "Keys cannot be checked right now.", headers={"Retry-After": "2"}) from error
+        if access.refusal or (access.expires and access.expires <= time.time()):
+            raise unusable(access.refusal or "expired")
+        if "predict" not in access.scopes:
+            raise Problem(403, "scope_too_small", "This needs the scope `predict`.", "Make another token.")
+        return access
+
+    async def endpoint(self, access: Access, workspace: str, name: str) -> EndpointRoute:
+        """The endpoint as `access` may see it. Raises Problem 404, the same for foreign and unknown ones."""
+        route = None
+        if workspace in access.roles:
+            try:
+                route = await self.routes.get((workspace, name))
+            except SourceAway as error:
+                raise Problem(503, "database_away", "The endpoint cannot be looked up right now.", headers={"Retry-After": "2"}) from error
+        if route is None:
+            hint = "Names are `workspace/endpoint`; GET /v1/models lists yours."
+            raise Problem(404, "endpoint_not_found", f"There is no endpoint {workspace}/{name} that you can call.", hint)
+        return route
+
+    async def spend(self, access: Access, route: EndpointRoute) -> Headers:
+        """Count the request against the limit of this token on this endpoint. Raises Problem 429."""
+        limit = int(route.limits.get("requests_per_minute") or DEFAULT_PER_MINUTE)
+        return await self.rates.spend(f"{route.id}:{access.token}", limit)
+
+    async def again(self, route: EndpointRoute) -> EndpointRoute:
+        """The endpoint asked for anew, because a replica did not answer; the old one when that is not possible."""
+        key = (route.workspace, route.name)
+        self.routes.forget(lambda known, _: known == key)
+        try:
+            return await self.routes.get(key) or route
+        except SourceAway:
+            return route
+
+    async def _route(self, key: tuple[str, str]) -> EndpointRoute | None:
+        route = await self.book.route(key)
+        self.replicas.settle(key, (replica.id for revision in (route.revisions if route else ()) for replica in revision.replicas))
+        return route
+
+    # Loops
+
+    async def flush(self) -> None:
+        counts = self.meter.take()
+        if counts:
+            try:
+                await self.book.write(counts)
+            except SourceAway:
+                self.meter.put_back(counts)
+
+    async def _flushing(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("usage could not be written down")
+
+    async def _listening(self, client: "redis.Redis") -> None:
+        """Hear of revoked keys and changed endpoints. After a silence nothing is trusted to be fresh."""
+        while True:
+            try:
+                async with client.pubsub() as channel:
+                    await channel.subscribe(CHANNEL, revocation.CHANNEL)
+                    self.access.expire()
+                    self.routes.expire()
+                    while True:
+                        message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
+                        if message is None:
+                            await channel.ping()
+                        elif message["type"] == "message":
+                            self.changed(message["data"])
+            except (RedisError, OSError, TimeoutError):
+                await asyncio.sleep(1.0)
+
+    def changed(self, message: bytes) -> None:
+        """A pushed change: {"endpoint": [workspace, name]}, or {"tokens": [sha256], "user": id} of who lost access."""
+        try:
+            what = orjson.loads(message)
+        except orjson.JSONDecodeError:
+            return
+        if "endpoint" in what:
+            key = tuple(what["endpoint"])
+            self.routes.forget(lambda known, _: known == key)
+            return
+        dead, user = set(what.get("tokens") or ()), what.get("user")
+        self.access.forget(lambda token, access: token in dead or (user is not None and access.user == user))
+
+
+def _route_fresh(route: EndpointRoute | None) -> float:
+    return FRESH_SECONDS if route is not None and route.ready else NOT_READY_SECONDS

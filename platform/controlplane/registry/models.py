@@ -1,0 +1,60 @@
+"""Rows of the registry: models, their versions with lineage, metrics and files."""
+
+from django.conf import settings
+from django.db import models
+
+from controlplane.workspaces.models import WorkspaceOwned
+from workers.contract.states import VersionState
+
+
+class Model(WorkspaceOwned):
+    name = models.CharField(max_length=63)
+    title = models.CharField(max_length=200, blank=True)
+    task = models.CharField(max_length=100)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="model_name_per_workspace")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelVersion(models.Model):
+    """One immutable version. recipe: which `serve.py` answers with it · files: [{name, uri, size, sha256}] in Hugging Face layout ·
+    lineage: {dataset, base_model, job, params, seed, recipe, recipe_version, code, versions}."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in VersionState], default=VersionState.IMPORTING)
+    error = models.JSONField(null=True)
+    task = models.CharField(max_length=100)
+    recipe = models.CharField(max_length=100, blank=True)
+    job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
+    metrics = models.JSONField(default=dict)
+    lineage = models.JSONField(default=dict)
+    card = models.TextField(blank=True)
+    config = models.JSONField(default=dict)
+    files = models.JSONField(default=list)
+    size_bytes = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "version"], name="version_per_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model.name}@{self.version}"
+
+
+class Evaluation(models.Model):
+    """A model version measured on a dataset version."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="evaluations")
+    dataset = models.CharField(max_length=100)
+    split = models.CharField(max_length=63, default="test")
+    job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
+    metrics = models.JSONField(default=dict)
+    report = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)

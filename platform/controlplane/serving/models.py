@@ -1,0 +1,85 @@
+"""Rows of the serving room: endpoints, their revisions, the replicas that answer, and what was used."""
+
+from django.conf import settings
+from django.db import models
+
+from controlplane.workspaces.models import WorkspaceOwned
+from workers.contract.states import EndpointState, ReplicaState
+
+
+class Endpoint(WorkspaceOwned):
+    """An address that answers. desired: ready | stopped, what its users want; state: what is."""
+
+    name = models.CharField(max_length=63)
+    title = models.CharField(max_length=200, blank=True)
+    task = models.CharField(max_length=100)
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in EndpointState], default=EndpointState.DEPLOYING)
+    desired = models.CharField(max_length=8, default="ready")
+    reason = models.JSONField(null=True)
+    error = models.JSONField(null=True)
+    replicas_min = models.PositiveSmallIntegerField(default=1)
+    replicas_max = models.PositiveSmallIntegerField(default=1)
+    limits = models.JSONField(default=dict)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="endpoint_name_per_workspace")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Revision(models.Model):
+    """A model version (and variant) behind an endpoint. traffic: percent; takes_over: gets all traffic once ready.
+    state: deploying | ready | draining | stopped | failed."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="revisions")
+    revision = models.PositiveIntegerField()
+    model_version = models.ForeignKey("registry.ModelVersion", on_delete=models.PROTECT, related_name="revisions")
+    variant = models.CharField(max_length=63, blank=True)
+    state = models.CharField(max_length=16, default="deploying")
+    traffic = models.PositiveSmallIntegerField(default=0)
+    takes_over = models.BooleanField(default=True)
+    error = models.JSONField(null=True)
+    crashes = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["endpoint", "revision"], name="revision_per_endpoint")]
+
+
+class Replica(models.Model):
+    """One serving child. id is random and part of its socket's name; address and secret come from the worker only."""
+
+    id = models.CharField(max_length=24, primary_key=True)
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="replica_set")
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in ReplicaState], default=ReplicaState.STARTING)
+    job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
+    host = models.CharField(max_length=255, blank=True)
+    address = models.CharField(max_length=300, blank=True)
+    secret = models.CharField(max_length=64, blank=True)
+    error = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+
+class UsageMinute(models.Model):
+    """Counts of one minute for one revision and status class. latency/first_token: histogram buckets, see gateway/meter.py."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="usage")
+    revision = models.PositiveIntegerField()
+    minute = models.DateTimeField()
+    requests = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    latency = models.JSONField(default=dict)
+    first_token = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["endpoint", "revision", "minute"], name="usage_minute_once")]

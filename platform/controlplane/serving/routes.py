@@ -1,0 +1,102 @@
+"""What the gateway needs to know of an endpoint, as one immutable snapshot read from the database in two queries."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.db import transaction
+from redis.exceptions import RedisError
+
+from controlplane import dispatch
+from controlplane.serving.models import Endpoint, Replica, Revision
+from workers.contract.states import ReplicaState
+
+log = logging.getLogger(__name__)
+CHANNEL = "gateway.invalidate"  # where the gateways of all processes hear of changes; a hint, they also look by themselves
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaRoute:
+    """Where a replica listens: `unix:/path` or `tcp:port` on `host`."""
+
+    id: str
+    address: str
+    host: str = ""
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRoute:
+    """A revision that may be asked. traffic: percent · model: `name@3`."""
+
+    revision: int
+    traffic: int
+    model: str
+    replicas: tuple[ReplicaRoute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRoute:
+    """An endpoint as it can be called now. limits: {requests_per_minute, deadline_seconds}."""
+
+    id: int
+    workspace: str
+    name: str
+    task: str
+    state: str
+    reason: dict[str, Any] | None
+    error: dict[str, Any] | None
+    limits: dict[str, Any]
+    created: int
+    revisions: tuple[RevisionRoute, ...]
+
+    @property
+    def ready(self) -> bool:
+        return any(revision.replicas for revision in self.revisions)
+
+
+def route_of(workspace: str, name: str) -> EndpointRoute | None:
+    """The snapshot of one endpoint, None when there is none of this name."""
+    endpoint = Endpoint.objects.filter(workspace__slug=workspace, name=name).select_related("workspace").first()
+    return snapshot(endpoint) if endpoint else None
+
+
+def snapshot(endpoint: Endpoint) -> EndpointRoute:
+    """What can be called of an endpoint. Its revisions are those with at least one ready replica."""
+    rows = Replica.objects.filter(revision__endpoint=endpoint, state=ReplicaState.READY).order_by("ready_at")
+    replicas: dict[int, list[ReplicaRoute]] = {}
+    for row in rows:
+        replicas.setdefault(row.revision_id, []).append(ReplicaRoute(row.id, row.address, row.host, row.secret))
+    revisions = Revision.objects.filter(pk__in=replicas).select_related("model_version__model").order_by("revision")
+    return EndpointRoute(
+        id=endpoint.pk,
+        workspace=endpoint.workspace.slug,
+        name=endpoint.name,
+        task=endpoint.task,
+        state=endpoint.state,
+        reason=endpoint.reason,
+        error=endpoint.error,
+        limits=endpoint.limits,
+        created=int(endpoint.created_at.timestamp()),
+        revisions=tuple(RevisionRoute(row.revision, row.traffic, str(row.model_version), tuple(replicas[row.pk])) for row in revisions),
+    )
+
+
+def routes_in(workspaces: list[str]) -> list[EndpointRoute]:
+    """Every endpoint of these workspaces, by workspace and name."""
+    rows = Endpoint.objects.filter(workspace__slug__in=workspaces).select_related("workspace").order_by("workspace__slug", "name")
+    return [snapshot(row) for row in rows]
+
+
+def announce(endpoint: Endpoint) -> None:
+    """Tell the gateways, once the transaction is through, that this endpoint is to be looked at again."""
+    message = orjson.dumps({"endpoint": [endpoint.workspace.slug, endpoint.name]})
+    transaction.on_commit(lambda: _publish(message))
+
+
+def _publish(message: bytes) -> None:
+    try:
+        dispatch.client().publish(CHANNEL, message)
+    except (RedisError, OSError) as error:
+        log.warning("gateways were not told of a change, they look by themselves: %s", error)
