@@ -1,0 +1,29 @@
+"""Every address Django answers."""
+
+from importlib import import_module
+
+from django.urls import include, path, re_path
+
+from controlplane import health
+from controlplane.accounts import entry
+from controlplane.api import api
+
+urlpatterns = [
+    path("health", health.health, name="health"),
+    path("ready", health.ready, name="ready"),
+    path("signin/<str:code>", entry.signin, name="signin"),
+    path("api/v1/", api.urls),
+    re_path(r"^api/.*$", health.nothing_here),
+    path("accounts/", include("allauth.urls")),
+]
+for _room in ("accounts", "workspaces", "data", "training", "jobs", "registry", "serving"):
+    try:
+        urlpatterns.append(path("", include(import_module(f"controlplane.{_room}.urls"))))
+    except ImportError as error:
+        print("no pages yet:", _room, error)
+try:
+    from controlplane import inbox
+
+    urlpatterns.append(path("internal/v1/", include((inbox.urlpatterns, "inbox"))))
+except ImportError as error:
+    print("no door yet:", error)

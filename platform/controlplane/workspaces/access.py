@@ -1,0 +1,161 @@
+"""Who may do what: every operation, page and socket declares it here, and what declares nothing fails the tests.
+
+    @router.get("/workspaces/{ws}/datasets")
+    @needs("viewer", scope="read")          # request.user, request.token, request.workspace, request.role are set
+    def list_datasets(request, ws: str): …
+
+`needs` stands below the route's decorator. It works on API operations (sync or async) and on pages alike: an API caller
+gets 401, 404 or 403, a browser on a page is sent to sign in, gets 404 or the 403 page. `{ws}` is the workspace's slug.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Literal, TypeVar
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from ninja.decorators import decorate_view
+from ninja.utils import check_csrf
+
+from controlplane.audit.context import identify
+from controlplane.errors import Problem, not_found
+from controlplane.workspaces.models import ApiToken, Membership, Role, Scope
+from controlplane.workspaces.tokens import find_token, unauthenticated
+
+Kind = Literal["needs", "signed_in", "public", "worker_door"]
+View = TypeVar("View", bound=Callable[..., Any])
+SCOPE_OF = {"viewer": Scope.READ, "editor": Scope.WRITE, "admin": Scope.ADMIN, "owner": Scope.ADMIN}
+INCLUDED = {Scope.ADMIN: {Scope.READ, Scope.WRITE}, Scope.WRITE: {Scope.READ}}
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What a route declares. query: query parameters it reads by itself, beside those of its signature."""
+
+    kind: Kind
+    role: Role | None = None
+    scope: Scope | None = None
+    query: frozenset[str] = frozenset()
+
+
+def needs(role: str, scope: str | None = None, query: tuple[str, ...] = ()) -> Callable[[View], View]:
+    """Members of `{ws}` with at least this role; a token must also carry the scope (default: read, write or admin, as the role)."""
+    return _declare(Permission("needs", Role(role), Scope(scope or SCOPE_OF[role]), frozenset(query)))
+
+
+def signed_in(view: View | None = None, *, scope: str = "read", query: tuple[str, ...] = ()) -> Any:
+    """Any person; usable as `@signed_in` and as `@signed_in(scope="write")`."""
+    mark: Callable[[View], View] = _declare(Permission("signed_in", scope=Scope(scope), query=frozenset(query)))
+    return mark(view) if view else mark
+
+
+def public(view: View | None = None, *, query: tuple[str, ...] = ()) -> Any:
+    """Anybody, without a word about who they are."""
+    mark: Callable[[View], View] = _declare(Permission("public", query=frozenset(query)))
+    return mark(view) if view else mark
+
+
+def worker_door(view: View) -> View:
+    """Worker hosts and attempts with their own tokens: the view checks them itself, before anything else."""
+    view.permission = Permission("worker_door")  # type: ignore[attr-defined]
+    return view
+
+
+def _declare(permission: Permission) -> Callable[[View], View]:
+    def mark(view: View) -> View:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                refusal = await sync_to_async(_guard_page)(request, permission, kwargs)
+                return refusal or await view(request, *args, **kwargs)
+        else:
+
+            @wraps(view)
+            def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                return _guard_page(request, permission, kwargs) or view(request, *args, **kwargs)
+
+        guarded.permission = permission  # type: ignore[attr-defined]
+        from controlplane.workspaces.operation import guard  # the part that knows the API's framework
+
+        return decorate_view(guard(permission))(guarded)  # type: ignore[return-value]
+
+    return mark
+
+
+def authenticate(request: HttpRequest) -> None:
+    """Sets request.user and request.token from the Authorization header, else from the session. Problem 401 or 403 (CSRF)."""
+    header = request.headers.get("Authorization", "")
+    request.token = None  # type: ignore[attr-defined]
+    if header:
+        kind, _, text = header.partition(" ")
+        if kind.lower() != "bearer" or not text.strip():
+            raise unauthenticated("bad_authorization", "The Authorization header must read `Bearer slw_…`.")
+        token = find_token(text.strip())
+        request.token, request.user = token, token.user  # type: ignore[attr-defined]
+        identify(actor_id=token.user_id, actor=token.user.email, token=token.prefix)
+        return
+    if not request.user.is_authenticated:
+        raise unauthenticated()
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and check_csrf(request):
+        raise Problem(403, "csrf", "The form's safety code is missing or old.", "Reload the page and try again.")
+    identify(actor_id=request.user.pk, actor=request.user.email)
+
+
+def authorise(request: HttpRequest, permission: Permission, ws: str | None) -> None:
+    """After `authenticate`: finds the workspace, sets request.workspace and request.role. Problem 404 or 403."""
+    token: ApiToken | None = request.token  # type: ignore[attr-defined]
+    if permission.kind == "needs":
+        enter(request, ws or "")
+        role: Role = request.role  # type: ignore[attr-defined]
+        if permission.role and not role.includes(permission.role):
+            raise forbidden(request.workspace.pk, role, permission.role)  # type: ignore[attr-defined]
+    if token and permission.scope and not has_scope(token, permission.scope):
+        held = ", ".join(token.scopes) or "none"
+        raise Problem(403, "scope_too_small", f"This needs the scope `{permission.scope}`; the token has: {held}.", "Make another token.")
+
+
+def enter(request: HttpRequest, slug: str) -> None:
+    """Sets request.workspace and request.role; the same 404 for a workspace that is not there and for one of others."""
+    token: ApiToken | None = getattr(request, "token", None)
+    found = Membership.objects.select_related("workspace").filter(workspace__slug=slug, user_id=request.user.pk).first()
+    if found is None or (token and token.workspace_id not in {None, found.workspace_id}):
+        raise not_found("workspace")
+    request.workspace, request.role = found.workspace, Role(found.role)  # type: ignore[attr-defined]
+
+
+def has_scope(token: ApiToken, scope: Scope) -> bool:
+    """write includes read; admin includes both; predict stands alone."""
+    return scope in token.scopes or any(scope in INCLUDED.get(Scope(held), set()) for held in token.scopes)
+
+
+def forbidden(workspace: int, role: Role, needed: Role) -> Problem:
+    """403 that names who can help."""
+    owners = Membership.objects.filter(workspace_id=workspace, role=Role.OWNER).select_related("user")[:5]
+    names = ", ".join(str(member.user) for member in owners)
+    detail = f"This needs the role `{needed}`; you are `{role}`."
+    return Problem(403, "role_too_small", detail, f"Owners of this workspace: {names}.")
+
+
+def _guard_page(request: HttpRequest, permission: Permission, kwargs: dict[str, Any]) -> HttpResponseBase | None:
+    """For pages: the answer to who may not come in, or None. API operations were guarded before their parameters were read."""
+    if getattr(request, "guarded", False) or permission.kind == "public":
+        return None
+    request.token = None  # type: ignore[attr-defined]
+    if not request.user.is_authenticated:
+        if request.headers.get("HX-Request"):
+            raise unauthenticated()
+        return redirect_to_login(request.get_full_path())
+    identify(actor_id=request.user.pk, actor=request.user.email)
+    try:
+        authorise(request, permission, kwargs.get("ws"))
+    except Problem as problem:
+        if problem.status == 404:
+            raise Http404(problem.detail) from problem
+        request.problem = problem  # type: ignore[attr-defined]
+        raise PermissionDenied(problem.detail) from problem
+    return None
