@@ -170,6 +170,10 @@ class Run(Protocol):
         """
         ...
 
+    def fresh_folder(self, name: str) -> Path:
+        """An empty folder on the run's disk, for a checkpoint in the making or for what does not fit in memory."""
+        ...
+
     def best_checkpoint(self) -> Path | None: ...
     def card(self, markdown: str) -> None:
         """Text for the model card, below the lines the platform writes itself."""

@@ -1,0 +1,56 @@
+"""Threads, seeds and number formats of one run."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+NAMES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def cpu_has_amx() -> bool:
+    return bool(torch.cpu._is_amx_tile_supported())
+
+
+def cpu_has_bf16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported()) or cpu_has_amx()
+
+
+def prepare(device: str, threads: int) -> torch.device:
+    """Set this process's threads and matmul kernels. Call once, before the first tensor operation.
+
+    On a CPU without AMX "medium" picks oneDNN's fp32 kernels, which keep fp32's accuracy and are about twice as fast; with AMX or
+    on a GPU the same word would lower the precision, so it is left alone there.
+    """
+    torch.set_num_threads(max(1, threads))
+    if device == "cpu" and not cpu_has_amx():
+        torch.set_float32_matmul_precision("medium")
+    return torch.device(device)
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """auto | fp32 | bf16 | fp16 -> what this device does well: fp32, bf16 or (GPUs only) fp16."""
+    if device.type == "cpu":
+        if precision == "auto":
+            return "bf16" if cpu_has_bf16() else "fp32"
+        return "bf16" if precision == "fp16" else precision
+    if precision == "auto":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return precision
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """precision: as `resolve_precision` gave it."""
+    dtype = NAMES.get(precision)
+    return torch.autocast(device.type, dtype) if dtype else nullcontext()
+
+
+def attention_for(device: torch.device) -> str:
+    """The attention kernel to train short sequences with: on CPUs the fused kernel's backward pass is the slower one."""
+    return "eager" if device.type == "cpu" else "sdpa"
+
+
+def serving_dtype(device: torch.device) -> torch.dtype:
+    """Weights' type at inference. Converted weights, no autocast: autocast would cast them anew at each call."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if cpu_has_bf16() else torch.float32
