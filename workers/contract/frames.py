@@ -3,8 +3,9 @@
 Frame = 4 bytes head length, 4 bytes body length (big endian), head (JSON), body (bytes, passed through unread).
 Head of a request: {"id": int, "op": "predict" | "stream" | "cancel" | "hello", "type": content type, "deadline": seconds left}
   · hello carries {"secret": …} on TCP; op stream asks for pieces.
-Head of an answer: {"id": int, "status": HTTP status, "last": bool, "type": content type, 
-  "usage": {"input_tokens": int, "output_tokens": int}, "retry_after": seconds?}. Every request gets answers until one with last = true. A piece of a stream is UTF-8 text.
+Head of an answer: {"id": int, "status": HTTP status, "last": bool, "type": content type, "retry_after": seconds?,
+  "usage": {"input_tokens": int, "output_tokens": int}}. Every request gets answers until one with last = true.
+A piece of a stream is UTF-8 text.
 """
 
 import asyncio

@@ -92,7 +92,10 @@ class ImportWork(Part):
 
 
 class TrainWork(Part):
-    """Train a recipe. columns: recipe role -> dataset column; params: complete, already validated by the recipe's spec."""
+    """Train a recipe. columns: recipe role -> dataset column; params: complete, already validated by the recipe's spec.
+
+    fallback: older checkpoints, newest first, for when the bytes of `resume` turn out to be damaged.
+    """
 
     kind: Literal["train"] = "train"
     recipe: str
@@ -101,6 +104,7 @@ class TrainWork(Part):
     dataset: DatasetRef
     base_model: ModelRef | None = None
     resume: CheckpointRef | None = None
+    fallback: list[CheckpointRef] = []
 
 
 class EvaluateWork(Part):

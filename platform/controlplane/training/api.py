@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from ninja.responses import Status
 from pydantic import Field
@@ -47,10 +47,11 @@ def get_recipe(request: HttpRequest, task: str, method: str) -> Any:
 
 @router.post("/jobs", summary="Start a training job, or try it dry", response={201: Any, 200: Any})
 @needs("editor", scope="write")
-def start(request: HttpRequest, ws: str, body: TrainRequest, dry_run: bool = False) -> Any:
+def start(request: HttpRequest, response: HttpResponse, ws: str, body: TrainRequest, dry_run: bool = False) -> Any:
     if dry_run:
         return Status(200, preflight.dry_run(workspace=request.workspace, request=body))  # type: ignore[attr-defined]
     job = services.start_job(workspace=request.workspace, user=request.user, request=body)  # type: ignore[attr-defined]
+    response["Location"] = f"/api/v1/workspaces/{ws}/jobs/{job.number}"
     return Status(201, job_json(fresh(job)))
 
 
@@ -67,8 +68,9 @@ def resume(request: HttpRequest, ws: str, id: str, body: ResumeIn | None = None)
 
 @router.post("/jobs/{id}/clone", summary="A new job from an old one", response={201: Any})
 @needs("editor", scope="write")
-def clone(request: HttpRequest, ws: str, id: str, body: dict[str, Any] | None = None) -> Any:
+def clone(request: HttpRequest, response: HttpResponse, ws: str, id: str, body: dict[str, Any] | None = None) -> Any:
     job = services.clone_job(job=the_job(request, id), user=request.user, overrides=body or {})
+    response["Location"] = f"/api/v1/workspaces/{ws}/jobs/{job.number}"
     return Status(201, job_json(fresh(job)))
 
 
