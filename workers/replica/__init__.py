@@ -1,0 +1,1 @@
+"""A replica: a model loaded once that answers many. `server` speaks frames, `batcher` decides what is computed together."""
