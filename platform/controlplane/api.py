@@ -79,7 +79,7 @@ def _rooms():  # type: ignore
     for room in ("data", "training", "jobs", "registry", "serving"):
         try:
             out.append(importlib.import_module(f"controlplane.{room}.api"))
-        except ImportError as error:
+        except Exception as error:
             print("room not there yet:", room, error)
     return out
 

@@ -1,5 +1,6 @@
 """The one entry: HTTP to the gateway, the uploads, the files, the static files or Django; websockets to `live`."""
 
+# ruff: noqa: E402 (Django must be set up before the rooms are imported)
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
@@ -11,8 +12,9 @@ django.setup(set_prefix=False)
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from controlplane import gateway, live, uploads
-from controlplane.guard import App, Receive, Scope, Send, guarded
+from controlplane import live, uploads
+from controlplane.gateway.app import application as gateway
+from controlplane.guard import App, Message, Receive, Scope, Send, guarded
 from controlplane.statics import Statics
 from controlplane.threads import shared
 
@@ -21,35 +23,33 @@ statics = Statics()
 
 
 def app_for(path: str) -> App:
-    """Who answers at this address."""
-    if path == "/v1" or path.startswith("/v1/"):
-        return gateway.application
+    """Who answers at this address, behind the gate."""
     if uploads.matches(path):
         return uploads.application
-    if path.startswith(settings.STATIC_URL):
-        return statics
-    return pages
+    return statics if path.startswith(settings.STATIC_URL) else pages
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application."""
     if scope["type"] == "http":
-        await guarded(app_for(scope["path"]), scope, receive, send)
+        path: str = scope["path"]
+        if path.startswith("/v1/") or path == "/v1":
+            await gateway(scope, receive, send)  # keeps the gate by itself, and speaks its own errors
+        else:
+            await guarded(app_for(path), scope, receive, send)
     elif scope["type"] == "websocket":
         await live.application(scope, receive, send)
-    elif scope["type"] == "lifespan":
-        await lifespan(receive, send)
+    else:
+        await lifespan(scope, receive, send)
 
 
-async def lifespan(receive: Receive, send: Send) -> None:
-    """Starts and stops what the process holds open beside requests."""
-    while True:
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """The gateway starts and stops with the process; what live pages share ends before it."""
+
+    async def told() -> Message:
         message = await receive()
-        if message["type"] == "lifespan.startup":
-            await gateway.startup()
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
+        if message["type"] == "lifespan.shutdown":
             await live.shutdown()
-            await gateway.shutdown()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
+        return message
+
+    await gateway(scope, told, send)

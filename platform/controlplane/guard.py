@@ -1,6 +1,6 @@
 """The gate before everything: known hosts only, a name for each request, and bodies that are refused before they are read.
 
-A raw ASGI wrapper around Django, the gateway and the uploads alike. Uploads check their own parts.
+A raw ASGI wrapper around Django, static files and uploads; uploads count their parts themselves, the gateway keeps its own gate.
 """
 
 import re
@@ -47,8 +47,6 @@ def body_limit(scope: Scope) -> int | None:
     path: str = scope["path"]
     if path.startswith("/api/v1/workspaces/") and "/uploads" in path:
         return None
-    if path == "/v1" or path.startswith("/v1/"):
-        return limit("predict_body")
     if path.startswith("/internal/"):
         return limit("event_batch_body")
     form = _FORM.match(header(scope, b"content-type") or b"")

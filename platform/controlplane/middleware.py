@@ -19,11 +19,13 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.template.loader import select_template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 
 from controlplane.audit import context as audit
-from controlplane.errors import CONTENT_TYPE, standard
+from controlplane.errors import CONTENT_TYPE, Problem, standard
 
 _SANE_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -67,13 +69,32 @@ def RequestId(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReque
             name = _begin(request)
             return _finish(request, await get_response(request), name)
 
+        named.process_exception = show_problem  # type: ignore[attr-defined]
         return named
 
     def named_sync(request: HttpRequest) -> HttpResponseBase:
         name = _begin(request)
         return _finish(request, get_response(request), name)
 
+    named_sync.process_exception = show_problem  # type: ignore[attr-defined]
     return named_sync
+
+
+def show_problem(request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+    """A Problem that a page did not handle, as a page; of a part that htmx asked for, as its words alone."""
+    if not isinstance(error, Problem):
+        return None
+    request.problem = error  # type: ignore[attr-defined]
+    if error.status == 401:
+        response = HttpResponse(status=401, headers={"HX-Redirect": reverse("account_login")})
+    elif request.headers.get("HX-Request"):
+        response = HttpResponse(f"{error.detail} {error.hint}".strip(), content_type="text/plain; charset=utf-8", status=error.status)
+    else:
+        template = select_template([f"{error.status}.html", "400.html"])
+        response = HttpResponse(template.render({"problem": error}, request), status=error.status)
+    for name, value in error.headers.items():
+        response[name] = value
+    return response
 
 
 class Inline:

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "controlplane.registry",
     "controlplane.training",
     "controlplane.serving",
+    "controlplane.frame",
     "ninja",
     "allauth",
     "allauth.account",
@@ -92,6 +93,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.tz",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "controlplane.frame.context.frame",
             ],
         },
     }

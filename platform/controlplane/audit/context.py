@@ -15,7 +15,8 @@ class Acting:
     request_id: str = ""
 
 
-_acting: ContextVar[Acting] = ContextVar("acting", default=Acting())
+_PLATFORM = Acting()
+_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 
 def begin(*, ip: str | None, request_id: str) -> None:
@@ -25,8 +26,8 @@ def begin(*, ip: str | None, request_id: str) -> None:
 
 def identify(*, actor_id: int, actor: str, token: str = "") -> None:
     """The request's person is known from here on."""
-    _acting.set(replace(_acting.get(), actor_id=actor_id, actor=actor, token=token))
+    _acting.set(replace(current(), actor_id=actor_id, actor=actor, token=token))
 
 
 def current() -> Acting:
-    return _acting.get()
+    return _acting.get() or _PLATFORM

@@ -134,8 +134,8 @@ def _is_wait(text: str) -> bool:
 def _refuse_wrong_type(request: HttpRequest, operation: Operation) -> None:
     sources = {model.__ninja_param_source__ for model in operation.models}
     kind = (request.content_type or "").lower()
-    if "body" in sources and not (kind == "application/json" or kind.endswith("+json")):
-        if request.body or kind:
-            raise Problem(415, "unsupported_media_type", f"This address takes application/json, not {kind or 'nothing'}.")
+    is_json = kind == "application/json" or kind.endswith("+json")
+    if "body" in sources and not is_json and (request.body or kind):
+        raise Problem(415, "unsupported_media_type", f"This address takes application/json, not {kind or 'nothing'}.")
     if sources & {"file", "form"} and kind not in {"multipart/form-data", "application/x-www-form-urlencoded"}:
         raise Problem(415, "unsupported_media_type", f"This address takes a form (multipart/form-data), not {kind or 'nothing'}.")
