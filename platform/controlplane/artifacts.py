@@ -225,6 +225,28 @@ def put_bytes(uri: str, data: bytes) -> int:
     return put_file(uri, aside, move=True)
 
 
+def copy_all(pairs: list[tuple[str, str]]) -> None:
+    """Let each second key name the same bytes as the first: hard links on a local store, copies made by a remote one."""
+    folders = set()
+    for source, target in pairs:
+        old, new = local_path(source), local_path(target)
+        if old is None or new is None:
+            obstore.copy(_remote(storage_url()), checked(source), checked(target))
+            continue
+        make_folder(new.parent)
+        try:
+            os.link(old, new)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            put_file(target, old)  # a file system without hard links
+        folders.add(new.parent)
+    for folder in folders:
+        sync_folder(folder)
+
+
 def stat(uri: str) -> int | None:
     """Size in bytes, None when there is no such file."""
     path = local_path(uri)

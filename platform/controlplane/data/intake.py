@@ -134,6 +134,17 @@ def _adopt(upload: Upload, uri: str) -> str:
     return digest.hexdigest()
 
 
+def take_file(*, workspace: Any, user: Any, filename: str, content_type: str, file: Any, size: int) -> Upload:
+    """A small file that came whole with a form, as a finished upload. file: has `chunks()`, yielding bytes."""
+    upload = create_upload(workspace=workspace, user=user, filename=filename, size=size, content_type=content_type)
+    with spool.locked(upload.pk) as part:
+        part.begin(0)
+        for piece in file.chunks():
+            part.write(piece)
+        advance_upload(upload=upload, to=part.sync())
+        return finish_upload(upload=upload, part=part)
+
+
 def hold_uploads(*, uploads: list[Upload], seconds: int) -> None:
     """Keep finished uploads at least this long: work that reads them is queued."""
     until = timezone.now() + timedelta(seconds=seconds)

@@ -52,6 +52,7 @@ class DatasetVersion(models.Model):
     sha256 = models.CharField(max_length=64)
     size_bytes = models.BigIntegerField(default=0)
     format = models.CharField(max_length=16, blank=True)
+    columns = models.JSONField(default=list)  # names in the file's order
     features = models.JSONField(default=dict)
     classes = models.JSONField(default=dict)
     splits = models.JSONField(default=dict)
@@ -62,6 +63,8 @@ class DatasetVersion(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True)
+
+    fresh = False  # whether the call that gave this row has made it; not stored
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["dataset", "version"], name="version_per_dataset")]

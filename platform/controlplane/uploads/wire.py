@@ -91,7 +91,8 @@ class Answer:
         await self.body(b"" if self.request.method == "HEAD" else data)
 
     async def json(self, status: int, value: Any, headers: Mapping[str, str] | None = None) -> None:
-        await self.whole(status, {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}, orjson.dumps(value))
+        data = orjson.dumps(value, option=orjson.OPT_UTC_Z)
+        await self.whole(status, {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}, data)
 
     async def problem(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
         data = problem_bytes(problem, self.request.id)

@@ -1,0 +1,65 @@
+"""What the API says of datasets and their versions: the fields are `api.md`'s. Plain functions from row to JSON."""
+
+from typing import Any
+
+from controlplane.data.models import Dataset, DatasetVersion
+from controlplane.data.preview import splits_of
+from workers.contract.states import VersionState
+
+
+def version_json(version: DatasetVersion) -> dict[str, Any]:
+    """One version, whole. Its dataset, job and creator should have been selected with it."""
+    preparing = version.state == VersionState.PREPARING
+    job = version.job
+    return {
+        "dataset": version.dataset.name,
+        "version": version.version,
+        "state": version.state,
+        "reason": version.reason or (job.reason if job and preparing else None),
+        "error": version.error,
+        "format": version.format or None,
+        "features": {name: version.features[name] for name in columns_of(version)},
+        "classes": version.classes,
+        "splits": {split: version.splits.get(split, 0) for split in splits_of(version)},
+        "statistics": version.statistics,
+        "size_bytes": version.size_bytes,
+        "sha256": version.sha256,
+        "options": version.options,
+        "job": str(job.number) if job else None,
+        "progress": job.progress if job and preparing else None,
+        "lineage": {
+            "sources": [{key: source[key] for key in ("name", "size", "sha256")} for source in version.sources],
+            "options": version.options,
+            "job": str(job.number) if job else None,
+            "created_by": version.created_by.email if version.created_by else None,
+        },
+        "created_by": version.created_by.email if version.created_by else None,
+        "created_at": version.created_at,
+        "ready_at": version.ready_at,
+    }
+
+
+def columns_of(version: DatasetVersion) -> list[str]:
+    """The columns in the order of the file; a database may forget the order of a JSON object's keys."""
+    return [name for name in version.columns if name in version.features] or list(version.features)
+
+
+def version_line(version: DatasetVersion) -> dict[str, Any]:
+    """One version in a list: without statistics and sources, which may be long."""
+    whole = version_json(version)
+    return {key: value for key, value in whole.items() if key not in ("statistics", "lineage", "classes")}
+
+
+def dataset_json(dataset: Dataset, versions: list[DatasetVersion], *, listed: bool) -> dict[str, Any]:
+    """A dataset with its newest version. listed: in a list, without all its versions. versions: newest first."""
+    ready = next((v for v in versions if v.state == VersionState.READY), None)
+    shown = {
+        "name": dataset.name,
+        "title": dataset.title,
+        "newest": version_line(versions[0]) if versions else None,
+        "newest_ready": ready.version if ready else None,
+        "version_count": len(versions),
+        "created_by": dataset.created_by.email if dataset.created_by else None,
+        "created_at": dataset.created_at,
+    }
+    return shown if listed else {**shown, "versions": [version_line(v) for v in versions[:100]]}
