@@ -40,7 +40,12 @@ class Stack:
         """Start and wait until /ready answers 200."""
         self.log = (self.home / "up.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "platform" / "up.py")], cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True
+            [sys.executable, str(ROOT / "platform" / "up.py")],
+            cwd=ROOT,
+            env=self.env,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
         )
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -74,7 +79,9 @@ class Stack:
         return status
 
     def manage(self, *args: str) -> str:
-        out = subprocess.run([sys.executable, "manage.py", *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60, check=True)
+        out = subprocess.run(
+            [sys.executable, "manage.py", *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60, check=True
+        )
         return out.stdout.strip()
 
     def client(self, email: str = "alice@example.org", workspace: str = "acme", scopes: str | None = None) -> "Api":
@@ -89,7 +96,14 @@ class Api:
         self.base, self.token, self.workspace = base, token, workspace
 
     def call(
-        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, headers: dict[str, str] | None = None, timeout: float = 60
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = 60,
     ) -> tuple[int, Any]:
         """(status, parsed JSON or bytes). A path that begins with … is below the workspace."""
         url = self.base + path.replace("…", f"/api/v1/workspaces/{self.workspace}", 1)
@@ -131,7 +145,9 @@ class Api:
         if options is not None:
             parts.append(f'--{mark}\r\nContent-Disposition: form-data; name="options"\r\n\r\n{json.dumps(options)}'.encode())
         raw = b"\r\n".join(parts) + f"\r\n--{mark}--\r\n".encode()
-        return self.call("POST", f"…/datasets/{dataset}/versions", raw=raw, headers={"Content-Type": f"multipart/form-data; boundary={mark}"})
+        return self.call(
+            "POST", f"…/datasets/{dataset}/versions", raw=raw, headers={"Content-Type": f"multipart/form-data; boundary={mark}"}
+        )
 
     def dataset(self, name: str, filename: str, data: bytes, options: dict[str, Any] | None = None) -> Any:
         """A new dataset with one version, prepared: ready or failed."""

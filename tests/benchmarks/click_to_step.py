@@ -11,7 +11,13 @@ import time
 
 from tests.stack import Api, Stack
 
-ROWS = "text,label\n" + "".join(f"{'good fine nice' if i % 2 else 'bad poor sad'} item {i},{'pos' if i % 2 else 'neg'}\n" for i in range(400))
+ROWS = "text,label
+" + "".join(
+    f"{'good fine nice' if i % 2 else 'bad poor sad'} item {i},{'pos' if i % 2 else 'neg'}
+" for i in range(400)
+)
+    f"{'good fine nice' if i % 2 else 'bad poor sad'} item {i},{'pos' if i % 2 else 'neg'}\n" for i in range(400)
+)
 
 
 def one(api: Api, recipe: str, params: dict[str, object]) -> float:
