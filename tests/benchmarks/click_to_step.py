@@ -11,11 +11,7 @@ import time
 
 from tests.stack import Api, Stack
 
-ROWS = "text,label
-" + "".join(
-    f"{'good fine nice' if i % 2 else 'bad poor sad'} item {i},{'pos' if i % 2 else 'neg'}
-" for i in range(400)
-)
+ROWS = "text,label\n" + "".join(
     f"{'good fine nice' if i % 2 else 'bad poor sad'} item {i},{'pos' if i % 2 else 'neg'}\n" for i in range(400)
 )
 
