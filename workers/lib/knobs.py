@@ -12,7 +12,10 @@ def seed() -> Any:
     return knob(
         0,
         Words("Seed", "随机种子"),
-        Words("The same seed, data and settings give the same order of rows and the same starting weights.", "种子、数据和设置相同时，样本顺序与初始权重也相同。"),
+        Words(
+            "The same seed, data and settings give the same order of rows and the same starting weights.",
+            "种子、数据和设置相同时，样本顺序与初始权重也相同。",
+        ),
         group="general",
         ge=0,
         le=2**31 - 1,
@@ -35,7 +38,10 @@ def max_steps() -> Any:
     return knob(
         0,
         Words("Step limit", "步数上限"),
-        Words("Ends training after this many optimiser steps, whatever the epochs say. 0: no limit.", "到达这么多优化步后结束，不论轮数。0 表示不限。"),
+        Words(
+            "Ends training after this many optimiser steps, whatever the epochs say. 0: no limit.",
+            "到达这么多优化步后结束，不论轮数。0 表示不限。",
+        ),
         group="training",
         ge=0,
         le=100_000_000,
@@ -57,7 +63,10 @@ def gradient_accumulation_steps() -> Any:
     return knob(
         1,
         Words("Gradient accumulation", "梯度累积"),
-        Words("Batches added up before one optimiser step: a larger effective batch in the same memory.", "累积多少批后更新一次权重：内存不变，等效批更大。"),
+        Words(
+            "Batches added up before one optimiser step: a larger effective batch in the same memory.",
+            "累积多少批后更新一次权重：内存不变，等效批更大。",
+        ),
         group="training",
         unit=Words("batches", "批"),
         ge=1,
@@ -69,7 +78,10 @@ def early_stopping_patience(default: int) -> Any:
     return knob(
         default,
         Words("Early stopping", "提前停止"),
-        Words("Stops when the validation result has not improved for this many evaluations. 0: never.", "验证结果连续这么多次没有提升就停止。0 表示不提前停止。"),
+        Words(
+            "Stops when the validation result has not improved for this many evaluations. 0: never.",
+            "验证结果连续这么多次没有提升就停止。0 表示不提前停止。",
+        ),
         group="training",
         unit=Words("evaluations", "次评估"),
         ge=0,
@@ -81,7 +93,9 @@ def eval_steps() -> Any:
     return knob(
         0,
         Words("Evaluate every", "评估间隔"),
-        Words("Measures on the validation split after this many steps. 0: once per epoch.", "每隔这么多步在验证集上评估一次。0 表示每轮一次。"),
+        Words(
+            "Measures on the validation split after this many steps. 0: once per epoch.", "每隔这么多步在验证集上评估一次。0 表示每轮一次。"
+        ),
         group="training",
         unit=Words("steps", "步"),
         ge=0,
@@ -93,7 +107,10 @@ def learning_rate(default: float) -> Any:
     return knob(
         default,
         Words("Learning rate", "学习率"),
-        Words("Size of one step of the optimiser. Too high: the loss jumps or becomes NaN; too low: it hardly falls.", "优化器每步的幅度。过高会震荡甚至变成 NaN，过低则几乎不下降。"),
+        Words(
+            "Size of one step of the optimiser. Too high: the loss jumps or becomes NaN; too low: it hardly falls.",
+            "优化器每步的幅度。过高会震荡甚至变成 NaN，过低则几乎不下降。",
+        ),
         group="optimiser",
         simple=True,
         gt=0,
@@ -158,7 +175,10 @@ def label_smoothing() -> Any:
     return knob(
         0.0,
         Words("Label smoothing", "标签平滑"),
-        Words("Share of the target spread over the other classes; helps when labels are noisy.", "把目标概率的一部分分给其他类别；标签有噪声时有用。"),
+        Words(
+            "Share of the target spread over the other classes; helps when labels are noisy.",
+            "把目标概率的一部分分给其他类别；标签有噪声时有用。",
+        ),
         group="regularisation",
         ge=0,
         le=0.5,
@@ -169,7 +189,9 @@ def class_weights() -> Any:
     return knob(
         False,
         Words("Weigh classes", "类别加权"),
-        Words("Counts rare classes more, so that each class has the same say in the loss.", "提高稀有类别的权重，使每个类别对损失的影响相同。"),
+        Words(
+            "Counts rare classes more, so that each class has the same say in the loss.", "提高稀有类别的权重，使每个类别对损失的影响相同。"
+        ),
         group="regularisation",
     )
 

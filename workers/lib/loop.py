@@ -169,7 +169,9 @@ class Loop:
                 self.checkpoint({}, best=False)
         if state.batch >= len(batches):
             state.epoch, state.batch = state.epoch + 1, 0
-        self.run.log(f"epoch {state.epoch} of {self.plan.epochs} · step {state.step} of {self.total:g} · {time.monotonic() - started:.1f} s")
+        self.run.log(
+            f"epoch {state.epoch} of {self.plan.epochs} · step {state.step} of {self.total:g} · {time.monotonic() - started:.1f} s"
+        )
         if not self.plan.eval_steps or state.step >= self.total:
             self._evaluate()
 
