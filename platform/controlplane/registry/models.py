@@ -8,9 +8,12 @@ from workers.contract.states import VersionState
 
 
 class Model(WorkspaceOwned):
+    """A name under which versions are counted. last_version: the newest number ever given out, never given twice."""
+
     name = models.CharField(max_length=63)
     title = models.CharField(max_length=200, blank=True)
     task = models.CharField(max_length=100)
+    last_version = models.PositiveIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -49,12 +52,14 @@ class ModelVersion(models.Model):
 
 
 class Evaluation(models.Model):
-    """A model version measured on a dataset version."""
+    """A model version measured on one split of a dataset version. report: by class, confusion matrix and the like."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="evaluations")
     dataset = models.CharField(max_length=100)
     split = models.CharField(max_length=63, default="test")
     job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
+    state = models.CharField(max_length=16, default="running")  # running | ready | failed
+    error = models.JSONField(null=True)
     metrics = models.JSONField(default=dict)
     report = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)

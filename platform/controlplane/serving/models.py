@@ -8,7 +8,11 @@ from workers.contract.states import EndpointState, ReplicaState
 
 
 class Endpoint(WorkspaceOwned):
-    """An address that answers. desired: ready | stopped, what its users want; state: what is."""
+    """An address that answers. desired: ready | stopped, what its users want; state: what is.
+
+    plan: {revision: percent} that takes the place of the traffic as soon as each of its revisions with traffic is ready ·
+    limits: {requests_per_minute, deadline_seconds}.
+    """
 
     name = models.CharField(max_length=63)
     title = models.CharField(max_length=200, blank=True)
@@ -19,6 +23,8 @@ class Endpoint(WorkspaceOwned):
     error = models.JSONField(null=True)
     replicas_min = models.PositiveSmallIntegerField(default=1)
     replicas_max = models.PositiveSmallIntegerField(default=1)
+    plan = models.JSONField(null=True)
+    last_revision = models.PositiveIntegerField(default=0)
     limits = models.JSONField(default=dict)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
@@ -31,16 +37,17 @@ class Endpoint(WorkspaceOwned):
 
 
 class Revision(models.Model):
-    """A model version (and variant) behind an endpoint. traffic: percent; takes_over: gets all traffic once ready.
-    state: deploying | ready | draining | stopped | failed."""
+    """A model version (and variant) behind an endpoint. traffic: percent; model: its reference `name@3`, which outlives it;
+    crashes: replicas lost in a row, which sets retry_at. state: deploying | ready | draining | stopped | failed."""
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="revisions")
     revision = models.PositiveIntegerField()
-    model_version = models.ForeignKey("registry.ModelVersion", on_delete=models.PROTECT, related_name="revisions")
+    model_version = models.ForeignKey("registry.ModelVersion", null=True, on_delete=models.SET_NULL, related_name="revisions")
+    model = models.CharField(max_length=80)
     variant = models.CharField(max_length=63, blank=True)
     state = models.CharField(max_length=16, default="deploying")
     traffic = models.PositiveSmallIntegerField(default=0)
-    takes_over = models.BooleanField(default=True)
+    ready_once = models.BooleanField(default=False)
     error = models.JSONField(null=True)
     crashes = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
@@ -64,7 +71,11 @@ class Replica(models.Model):
     error = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True)
+    drain_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["job"], name="replica_by_job")]
 
 
 class UsageMinute(models.Model):

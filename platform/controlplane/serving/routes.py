@@ -68,7 +68,7 @@ def snapshot(endpoint: Endpoint) -> EndpointRoute:
     replicas: dict[int, list[ReplicaRoute]] = {}
     for row in rows:
         replicas.setdefault(row.revision_id, []).append(ReplicaRoute(row.id, row.address, row.host, row.secret))
-    revisions = Revision.objects.filter(pk__in=replicas).select_related("model_version__model").order_by("revision")
+    revisions = Revision.objects.filter(pk__in=replicas).order_by("revision")
     return EndpointRoute(
         id=endpoint.pk,
         workspace=endpoint.workspace.slug,
@@ -79,7 +79,7 @@ def snapshot(endpoint: Endpoint) -> EndpointRoute:
         error=endpoint.error,
         limits=endpoint.limits,
         created=int(endpoint.created_at.timestamp()),
-        revisions=tuple(RevisionRoute(row.revision, row.traffic, str(row.model_version), tuple(replicas[row.pk])) for row in revisions),
+        revisions=tuple(RevisionRoute(row.revision, row.traffic, row.model, tuple(replicas[row.pk])) for row in revisions),
     )
 
 

@@ -1,0 +1,158 @@
+"""REST of models: bring, list, read, download, measure, delete."""
+
+from typing import Any, Literal
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Query, Router, Schema
+from ninja.responses import Status
+from pydantic import Field
+
+from controlplane.errors import not_found
+from controlplane.jobs.schemas import job_json
+from controlplane.paging import ListQuery, listing
+from controlplane.registry import download, services
+from controlplane.registry.models import Model, ModelVersion
+from controlplane.registry.schemas import evaluation_json, model_json, version_json
+from controlplane.workspaces.access import needs
+
+router = Router(tags=["models"])
+
+
+class ModelList(ListQuery):
+    task: str | None = Field(None, max_length=100)
+
+
+class BringIn(Schema):
+    """A model somebody brings: one uploaded archive, or a hub id."""
+
+    model_config = {"extra": "forbid"}
+    name: str = Field(max_length=1000)
+    task: str = Field(max_length=100)
+    title: str = Field("", max_length=1000)
+    uploads: list[str] | None = Field(None, max_length=10)
+    hub_id: str | None = Field(None, max_length=200)
+
+
+class EvaluateIn(Schema):
+    """What to measure on. columns: recipe role -> dataset column, null = as in training, then by name."""
+
+    model_config = {"extra": "forbid"}
+    dataset: str = Field(max_length=100)
+    split: str = Field("test", max_length=63)
+    columns: dict[str, str] | None = Field(None, max_length=100)
+
+
+def visible(request: HttpRequest) -> "QuerySet[Model]":
+    rows: QuerySet[Model] = Model.objects.visible_to(request.user).filter(workspace=request.workspace)  # type: ignore[attr-defined]
+    versions = ModelVersion.objects.select_related("model", "job", "created_by").order_by("-version")
+    return rows.select_related("created_by").prefetch_related(Prefetch("versions", versions, to_attr="newest_first"))
+
+
+def the_model(request: HttpRequest, name: str) -> Model:
+    model = visible(request).filter(name=name).first()
+    if model is None:
+        raise not_found("model")
+    return model
+
+
+def the_version(request: HttpRequest, name: str, number: int) -> ModelVersion:
+    rows = ModelVersion.objects.filter(model__in=Model.objects.visible_to(request.user).filter(workspace=request.workspace, name=name))  # type: ignore[attr-defined]
+    version = rows.filter(version=number).select_related("model__workspace", "job", "created_by").first() if number < 2**31 else None
+    if version is None:
+        raise not_found("model version")
+    return version
+
+
+def show(model: Model) -> dict[str, Any]:
+    return model_json(model, model.newest_first)  # type: ignore[attr-defined]
+
+
+@router.post("/models", summary="Bring a model", response={202: Any})
+@needs("editor", scope="write")
+def bring(request: HttpRequest, response: HttpResponse, ws: str, body: BringIn) -> Any:
+    version = services.bring_model(workspace=request.workspace, user=request.user, **body.dict())  # type: ignore[attr-defined]
+    response["Location"] = f"/api/v1/workspaces/{ws}/models/{version.model.name}/versions/{version.version}"
+    return Status(202, version_json(version))
+
+
+@router.get("/models", summary="List models")
+@needs("viewer", scope="read")
+def list_models(request: HttpRequest, ws: str, query: Query[ModelList]) -> Any:
+    rows = visible(request)
+    if query.task:
+        rows = rows.filter(task=query.task)
+    if query.state:
+        rows = rows.filter(versions__state=query.state).distinct()
+        query.state = None
+    sorts = {"created_at": "created_at", "name": "name", "task": "task"}
+    return listing(rows, query, show=show, sorts=sorts, search=["name", "title", "task"])
+
+
+@router.get("/models/{name}", summary="One model with its versions")
+@needs("viewer", scope="read")
+def get_model(request: HttpRequest, ws: str, name: str) -> Any:
+    return show(the_model(request, name))
+
+
+@router.delete("/models/{name}", summary="Delete a model with all its versions", response={204: None})
+@needs("editor", scope="write")
+def delete_model(request: HttpRequest, ws: str, name: str) -> Any:
+    services.delete_model(model=the_model(request, name))
+    return Status(204, None)
+
+
+@router.get("/models/{name}/versions", summary="The versions of a model, newest first")
+@needs("viewer", scope="read")
+def list_versions(request: HttpRequest, ws: str, name: str, query: Query[ListQuery]) -> Any:
+    rows = ModelVersion.objects.filter(model=the_model(request, name)).select_related("model", "job", "created_by")
+    sorts = {"created_at": "created_at", "version": "version"}
+    states: tuple[Literal["importing", "ready", "failed"], ...] = ("importing", "ready", "failed")
+    return listing(rows, query, show=version_json, sorts=sorts, default="-version", states=states)
+
+
+@router.get("/models/{name}/versions/{n}", summary="One version")
+@needs("viewer", scope="read")
+def get_version(request: HttpRequest, ws: str, name: str, n: int) -> Any:
+    return version_json(the_version(request, name, n))
+
+
+@router.delete("/models/{name}/versions/{n}", summary="Delete a version nothing uses", response={204: None})
+@needs("editor", scope="write")
+def delete_version(request: HttpRequest, ws: str, name: str, n: int) -> Any:
+    services.delete_version(version=the_version(request, name, n))
+    return Status(204, None)
+
+
+@router.get("/models/{name}/versions/{n}/files", summary="The files of a version")
+@needs("viewer", scope="read")
+def list_files(request: HttpRequest, ws: str, name: str, n: int) -> Any:
+    version = the_version(request, name, n)
+    base = f"/api/v1/workspaces/{ws}/models/{name}/versions/{n}/files"
+    items = [{"name": f["name"], "size": f["size"], "sha256": f["sha256"], "url": f"{base}/{f['name']}"} for f in version.files]
+    return {"items": items, "next": None}
+
+
+@router.get("/models/{name}/versions/{n}/files/{path:file}", summary="Download one file by its exact name")
+@needs("viewer", scope="read")
+def get_file(request: HttpRequest, ws: str, name: str, n: int, file: str) -> StreamingHttpResponse:
+    found = next((each for each in the_version(request, name, n).files if each["name"] == file), None)
+    if found is None:
+        raise not_found("file")
+    return download.answer(request, found)
+
+
+@router.post("/models/{name}/versions/{n}/evaluations", summary="Measure a version on a dataset", response={202: Any})
+@needs("editor", scope="write")
+def evaluate(request: HttpRequest, response: HttpResponse, ws: str, name: str, n: int, body: EvaluateIn) -> Any:
+    evaluation = services.evaluate(version=the_version(request, name, n), user=request.user, **body.dict())
+    job = evaluation.job
+    response["Location"] = f"/api/v1/workspaces/{ws}/jobs/{job.number}" if job else ""
+    return Status(202, job_json(job) if job else None)
+
+
+@router.get("/models/{name}/versions/{n}/evaluations", summary="What was measured")
+@needs("viewer", scope="read")
+def list_evaluations(request: HttpRequest, ws: str, name: str, n: int) -> Any:
+    rows = the_version(request, name, n).evaluations.select_related("job").order_by("-created_at", "-pk")[:200]
+    return {"items": [evaluation_json(row) for row in rows], "next": None}

@@ -1,0 +1,59 @@
+"""What the API says of models. Plain functions from row to JSON: the fields are `api.md`'s."""
+
+from typing import Any
+
+from controlplane.jobs.schemas import when
+from controlplane.registry.models import Evaluation, Model, ModelVersion
+
+
+def version_json(version: ModelVersion) -> dict[str, Any]:
+    """One version. job: its public number · lineage: where it comes from."""
+    return {
+        "model": version.model.name,
+        "version": version.version,
+        "reference": str(version),
+        "state": version.state,
+        "reason": None,
+        "error": version.error,
+        "task": version.task,
+        "recipe": version.recipe or None,
+        "job": str(version.job.number) if version.job else version.lineage.get("job"),
+        "metrics": version.metrics,
+        "lineage": version.lineage,
+        "card": version.card,
+        "variants": [],
+        "size_bytes": version.size_bytes,
+        "files": len(version.files),
+        "created_by": version.created_by.email if version.created_by else None,
+        "created_at": when(version.created_at),
+        "ready_at": when(version.ready_at),
+    }
+
+
+def model_json(model: Model, versions: list[ModelVersion]) -> dict[str, Any]:
+    """A model with its versions, newest first. latest: the newest that is ready, as a reference."""
+    ready = next((version for version in versions if version.state == "ready"), None)
+    return {
+        "name": model.name,
+        "title": model.title,
+        "task": model.task,
+        "latest": str(ready) if ready else None,
+        "state": versions[0].state if versions else None,
+        "versions": [version_json(version) for version in versions],
+        "created_by": model.created_by.email if model.created_by else None,
+        "created_at": when(model.created_at),
+    }
+
+
+def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
+    """One measurement. report: what does not fit a figure, such as a confusion matrix."""
+    return {
+        "dataset": evaluation.dataset,
+        "split": evaluation.split,
+        "state": evaluation.state,
+        "error": evaluation.error,
+        "job": str(evaluation.job.number) if evaluation.job else None,
+        "metrics": evaluation.metrics,
+        "report": evaluation.report,
+        "created_at": when(evaluation.created_at),
+    }

@@ -1,0 +1,142 @@
+"""REST of endpoints: deploy, list, read, change, delete, usage. Calling them is the gateway's."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+from ninja.responses import Status
+from pydantic import Field
+
+from controlplane.errors import not_found
+from controlplane.paging import ListQuery, listing
+from controlplane.registry import services as registry
+from controlplane.serving import services
+from controlplane.serving.models import Endpoint
+from controlplane.serving.schemas import endpoint_json
+from controlplane.serving.usage import usage
+from controlplane.workspaces.access import needs
+from workers.contract.states import EndpointState
+
+router = Router(tags=["endpoints"])
+
+
+class ReplicasIn(Schema):
+    """How many replicas each revision has."""
+
+    model_config = {"extra": "forbid"}
+    min: int | None = Field(None, ge=1, le=services.REPLICAS_MAX)
+    max: int | None = Field(None, ge=1, le=services.REPLICAS_MAX)
+
+
+class LimitsIn(Schema):
+    """Limits of calling it. requests_per_minute: for each token · deadline_seconds: for one answer. null = the default."""
+
+    model_config = {"extra": "forbid"}
+    requests_per_minute: int | None = Field(None, ge=1, le=10_000_000)
+    deadline_seconds: float | None = Field(None, ge=0.5, le=600, allow_inf_nan=False)
+
+
+class DeployIn(Schema):
+    """A new endpoint. model: `name@3`, or `name` for its newest ready version."""
+
+    model_config = {"extra": "forbid"}
+    name: str = Field(max_length=1000)
+    model: str = Field(max_length=100)
+    variant: str | None = Field(None, max_length=63)
+    title: str = Field("", max_length=1000)
+    replicas: ReplicasIn | None = None
+    limits: LimitsIn | None = None
+
+
+class ChangeIn(Schema):
+    """What is to change. traffic: {revision number: percent}, 100 in all."""
+
+    model_config = {"extra": "forbid"}
+    model: str | None = Field(None, max_length=100)
+    variant: str | None = Field(None, max_length=63)
+    traffic: dict[str, Annotated[int, Field(ge=0, le=100)]] | None = Field(None, max_length=50)
+    replicas: ReplicasIn | None = None
+    state: Literal["stopped", "ready"] | None = None
+    title: str | None = Field(None, max_length=1000)
+    limits: LimitsIn | None = None
+
+
+class UsageQuery(Schema):
+    start: datetime | None = Field(None, alias="from")
+    end: datetime | None = Field(None, alias="to")
+    step: int = Field(60, ge=60, le=86400, multiple_of=60)
+
+
+def visible(request: HttpRequest) -> "QuerySet[Endpoint]":
+    rows: QuerySet[Endpoint] = Endpoint.objects.visible_to(request.user).filter(workspace=request.workspace)  # type: ignore[attr-defined]
+    return rows.select_related("workspace", "created_by")
+
+
+def the_endpoint(request: HttpRequest, name: str) -> Endpoint:
+    endpoint = visible(request).filter(name=name).first()
+    if endpoint is None:
+        raise not_found("endpoint")
+    return endpoint
+
+
+@router.post("/endpoints", summary="Deploy a model", response={201: Any})
+@needs("editor", scope="write")
+def deploy(request: HttpRequest, response: HttpResponse, ws: str, body: DeployIn) -> Any:
+    endpoint = services.deploy(
+        workspace=request.workspace,  # type: ignore[attr-defined]
+        user=request.user,
+        name=body.name,
+        model_version=registry.find_version(request.workspace, body.model),  # type: ignore[attr-defined]
+        variant=body.variant,
+        replicas=body.replicas.dict(exclude_none=True) if body.replicas else None,
+        title=body.title,
+        limits=body.limits.dict(exclude_none=True) if body.limits else None,
+    )
+    response["Location"] = f"/api/v1/workspaces/{ws}/endpoints/{endpoint.name}"
+    return Status(201, endpoint_json(endpoint))
+
+
+@router.get("/endpoints", summary="List endpoints")
+@needs("viewer", scope="read")
+def list_endpoints(request: HttpRequest, ws: str, query: Query[ListQuery]) -> Any:
+    sorts = {"created_at": "created_at", "name": "name", "state": "state"}
+    states = [state.value for state in EndpointState]
+    return listing(visible(request), query, show=endpoint_json, sorts=sorts, search=["name", "title", "task"], states=states)
+
+
+@router.get("/endpoints/{name}", summary="One endpoint")
+@needs("viewer", scope="read")
+def get_endpoint(request: HttpRequest, ws: str, name: str) -> Any:
+    return endpoint_json(the_endpoint(request, name))
+
+
+@router.patch("/endpoints/{name}", summary="Change an endpoint")
+@needs("editor", scope="write")
+def change(request: HttpRequest, ws: str, name: str, body: ChangeIn) -> Any:
+    endpoint = services.update(
+        endpoint=the_endpoint(request, name),
+        user=request.user,
+        model_version=registry.find_version(request.workspace, body.model) if body.model else None,  # type: ignore[attr-defined]
+        variant=body.variant,
+        traffic=body.traffic,
+        replicas=body.replicas.dict(exclude_none=True) if body.replicas else None,
+        state=body.state,
+        limits=body.limits.dict(exclude_unset=True) if body.limits else None,
+        title=body.title,
+    )
+    return endpoint_json(endpoint)
+
+
+@router.delete("/endpoints/{name}", summary="Delete an endpoint", response={204: None})
+@needs("editor", scope="write")
+def delete(request: HttpRequest, ws: str, name: str) -> Any:
+    services.delete(endpoint=the_endpoint(request, name))
+    return Status(204, None)
+
+
+@router.get("/endpoints/{name}/usage", summary="What it was used for")
+@needs("viewer", scope="read")
+def get_usage(request: HttpRequest, ws: str, name: str, query: Query[UsageQuery]) -> Any:
+    return usage(endpoint=the_endpoint(request, name), start=query.start, end=query.end, step=query.step)

@@ -1,0 +1,88 @@
+"""What the API says of endpoints. Plain functions from row to JSON: the fields are `api.md`'s."""
+
+from typing import Any
+
+from django.conf import settings
+
+from controlplane.jobs.schemas import when
+from controlplane.serving.models import Endpoint, Replica, Revision
+from workers.contract.home import door_url
+from workers.contract.states import ReplicaState
+
+
+def base_url() -> str:
+    """The address people and programs reach this installation at."""
+    return settings.PUBLIC_URL or door_url()
+
+
+def endpoint_url(endpoint: Endpoint) -> str:
+    return f"{base_url()}/v1/endpoints/{endpoint.workspace.slug}/{endpoint.name}"
+
+
+def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
+    """One endpoint with all its revisions. model: what most of the traffic goes to, or is to go to."""
+    revisions = list(endpoint.revisions.order_by("revision"))
+    live = Replica.objects.filter(revision__endpoint=endpoint).exclude(state=ReplicaState.ENDED).select_related("revision", "job")
+    replicas = list(live.order_by("revision__revision", "created_at"))
+    main = main_revision(endpoint, revisions)
+    return {
+        "name": endpoint.name,
+        "title": endpoint.title,
+        "task": endpoint.task,
+        "url": endpoint_url(endpoint),
+        "openai": {"base_url": f"{base_url()}/v1", "model": f"{endpoint.workspace.slug}/{endpoint.name}"},
+        "state": endpoint.state,
+        "reason": endpoint.reason,
+        "error": endpoint.error,
+        "model": main.model if main else None,
+        "variant": (main.variant or None) if main else None,
+        "recipe": main.model_version.recipe if main and main.model_version else None,
+        "revisions": [revision_json(revision, replicas) for revision in revisions],
+        "replicas": {
+            "min": endpoint.replicas_min,
+            "max": endpoint.replicas_max,
+            "ready": sum(replica.state == ReplicaState.READY for replica in replicas),
+            "items": [replica_json(replica) for replica in replicas],
+        },
+        "planned_traffic": endpoint.plan,
+        "limits": endpoint.limits,
+        "created_by": endpoint.created_by.email if endpoint.created_by else None,
+        "created_at": when(endpoint.created_at),
+        "updated_at": when(endpoint.updated_at),
+    }
+
+
+def main_revision(endpoint: Endpoint, revisions: list[Revision]) -> Revision | None:
+    """The revision with most of the traffic, now or planned; else the newest."""
+    shares = {int(number): percent for number, percent in (endpoint.plan or {}).items()}
+    if not shares:
+        shares = {revision.revision: revision.traffic for revision in revisions}
+    return max(revisions, key=lambda revision: (shares.get(revision.revision, 0), revision.revision), default=None)
+
+
+def revision_json(revision: Revision, replicas: list[Replica]) -> dict[str, Any]:
+    own = [replica for replica in replicas if replica.revision_id == revision.pk]
+    return {
+        "revision": revision.revision,
+        "model": revision.model,
+        "variant": revision.variant or None,
+        "state": revision.state,
+        "traffic": revision.traffic,
+        "error": revision.error if revision.state == "failed" or revision.crashes else None,
+        "crashes": revision.crashes,
+        "retry_at": when(revision.retry_at) if revision.crashes else None,
+        "replicas": sum(replica.state == ReplicaState.READY for replica in own),
+        "created_at": when(revision.created_at),
+    }
+
+
+def replica_json(replica: Replica) -> dict[str, Any]:
+    """A replica without its address and secret, which only the gateway knows."""
+    return {
+        "id": replica.id,
+        "revision": replica.revision.revision,
+        "state": replica.state,
+        "job": str(replica.job.number) if replica.job else None,
+        "created_at": when(replica.created_at),
+        "ready_at": when(replica.ready_at),
+    }
