@@ -117,7 +117,10 @@ def slots(allocation: Allocation, ask: UploadAsk) -> list[UploadSlot]:
         raise Problem(422, "bad_folder", f"Folder {ask.folder!r} is not one of {FOLDERS}.")
     attempt = allocation.attempt
     base = f"ws/{attempt.job.workspace_id}/jobs/{attempt.job_id}/{attempt.number}/{ask.folder}"
-    return [artifacts.slot(f"{base}/{file.name}").model_copy(update={"name": file.name}) for file in ask.files]
+    try:
+        return [artifacts.slot(f"{base}/{file.name}", name=file.name) for file in ask.files]
+    except ValueError as error:
+        raise Problem(422, "bad_name", f"A file cannot be stored under this name: {error}.") from None
 
 
 def known_uris(allocation: Allocation) -> set[str]:

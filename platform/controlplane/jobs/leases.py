@@ -57,8 +57,7 @@ def order_of(allocation: Allocation) -> Order:
     job = allocation.attempt.job
     work = dict(job.work)
     if job.kind == "train":
-        point = resume_point(job)
-        work["resume"] = point.model_dump() if point else None
+        work |= resume_points(job)
     return Order(
         workspace=job.workspace.slug,
         job=str(job.pk),
@@ -72,13 +71,16 @@ def order_of(allocation: Allocation) -> Order:
     )
 
 
-def resume_point(job: Job) -> CheckpointRef | None:
+def resume_points(job: Job) -> dict[str, Any]:
+    """The newest checkpoint to go on from, older ones for when its bytes are damaged, and the best so far."""
     points = job.checkpoints.order_by("-step")
     limit = job.request.get("from_step")
     if limit is not None:
         points = points.filter(step__lte=limit)
-    found = points.first()
-    return CheckpointRef(step=found.step, files=[FileRef(**f) for f in found.files]) if found else None
+    rows = list(points)
+    refs = [CheckpointRef(step=row.step, files=[FileRef(**f) for f in row.files]).model_dump() for row in rows]
+    best = next((ref for row, ref in zip(rows, refs, strict=True) if row.best and ref is not refs[0]), None)
+    return {"resume": refs[0] if refs else None, "fallback": refs[1:], "best": best}
 
 
 def of_token(allocation_id: int, token: str) -> Allocation:

@@ -117,9 +117,9 @@ def read(job: int, key: str, max_points: int, low: float | None = None, high: fl
         rows = rows.filter(last_step__gte=low)
     if high is not None:
         rows = rows.filter(first_step__lte=high)
-    counts: dict[int, int] = {}
-    for level, count in rows.values_list("level", "count"):
-        counts[level] = counts.get(level, 0) + count
+    counts: dict[int, float] = {}
+    for level, count, first, last in rows.values_list("level", "count", "first_step", "last_step"):
+        counts[level] = counts.get(level, 0) + count * share(first, last, low, high)
     level = next((lv for lv in sorted(counts) if counts[lv] <= 8 * max_points), max(counts, default=0))
     points = Points.of()
     for current in range(level, -1, -1):
@@ -129,6 +129,12 @@ def read(job: int, key: str, max_points: int, low: float | None = None, high: fl
     if low is not None or high is not None:
         points = points.picked(i for i, s in enumerate(points.steps) if (low is None or s >= low) and (high is None or s <= high))
     return summary(points, max(1, max_points // 2))
+
+
+def share(first: float, last: float, low: float | None, high: float | None) -> float:
+    """About how much of a chunk between steps first..last lies in low..high."""
+    inside = min(last, math.inf if high is None else high) - max(first, -math.inf if low is None else low)
+    return max(0.0, inside / (last - first)) if last > first else 1.0
 
 
 def fold_metrics(known: dict[str, Any], key: str, points: Points) -> None:
