@@ -45,7 +45,7 @@ def known_host(scope: Scope) -> bool:
 def body_limit(scope: Scope) -> int | None:
     """The most bytes this request's body may have; None = its app counts by itself."""
     path: str = scope["path"]
-    if path.startswith("/api/v1/workspaces/") and "/uploads" in path:
+    if (path.startswith("/api/v1/workspaces/") and "/uploads" in path) or path.startswith("/files/"):
         return None
     if path.startswith("/internal/"):
         return limit("event_batch_body")

@@ -17,6 +17,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -172,8 +173,8 @@ def plain(value: Any, kind: str) -> Any:
     """A value as JSON can carry it. Non-finite numbers are null; bytes that are no media are shown as base64."""
     if kind == "timestamp" and isinstance(value, int):
         return (EPOCH + timedelta(microseconds=value)).isoformat().replace("+00:00", "Z")
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, bytes):

@@ -143,7 +143,10 @@ def add_version(
         raise Problem(422, "unknown_upload", "One of the uploads was deleted meanwhile.", "Upload the file again.") from None
     with transaction.atomic():
         Dataset.objects.select_for_update().get(pk=dataset.pk)
-        return _same(dataset, key) or _new_version(dataset, user, sources, chosen, sha256, key)
+        version = _same(dataset, key) or _new_version(dataset, user, sources, chosen, sha256, key)
+    if version.fresh and version.job:
+        version.job.refresh_from_db()  # the scheduler has looked at it meanwhile
+    return version
 
 
 def _check_names(uploads: list[Upload]) -> None:

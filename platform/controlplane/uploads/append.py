@@ -118,7 +118,10 @@ class _Flow:
             await self._hand_over()
             await self._settle()
             self._compare()
-        except (Gone, OSError, Problem):
+        except Gone:
+            await self._save(last=True)
+            raise
+        except (OSError, Problem):
             await self._save()
             raise
         await self._acknowledge()
@@ -150,9 +153,14 @@ class _Flow:
                 headers={"Upload-Offset": str(self.upload.offset)},
             )  # fmt: skip
 
-    async def _save(self) -> None:
-        """After a failure: keep what came without a checksum to doubt it; the rest is cut off by the next append."""
+    async def _save(self, last: bool = False) -> None:
+        """After a failure: keep what came without a checksum to doubt it; the rest is cut off by the next append.
+
+        last: also what was received but not yet handed to the disk.
+        """
         try:
+            if last:
+                await self._hand_over()
             await self._settle()
         except OSError:
             pass

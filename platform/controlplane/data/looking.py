@@ -1,0 +1,130 @@
+"""The preview as a page shows it: which rows, what each column looks like, where the next page lies. The address is the state."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+
+from controlplane import artifacts
+from controlplane.data import exports, preview
+from controlplane.data.filters import read_filters
+from controlplane.data.models import DatasetVersion
+from controlplane.data.schemas import columns_of
+
+ROWS = 50
+MARKS = {"eq": "=", "ne": "≠", "lt": "<", "gt": ">", "contains": "∋", "null": "∅"}
+TEXT_SHOWN = 400  # characters of a cell in the table
+
+
+@dataclass(frozen=True)
+class Cell:
+    """kind: the column's type · text: what is shown · url: of an image or a sound."""
+
+    kind: str
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One page of rows with everything around it."""
+
+    columns: list[dict[str, Any]]
+    rows: list[tuple[int, str, list[Cell]]]
+    total: int
+    first: int
+    last: int
+    previous: str
+    next: str
+    splits: list[tuple[str, int, str, bool]]
+    chips: list[tuple[str, str]]
+    shares: list[dict[str, Any]]
+    picked: dict[str, Any] | None
+    q: str
+
+
+def look(request: HttpRequest, version: DatasetVersion) -> Look:
+    """Raises Problem for an unknown split, filter or column."""
+    query = request.GET
+    split = query.get("split") or None
+    exports.check_split(version, split)
+    texts = query.getlist("filter")
+    filters = read_filters(texts, version.features)
+    offset = int(query["offset"]) if query.get("offset", "").isdecimal() else 0
+    q = query.get("q", "")[:200]
+    found = preview.page(version, split=split, offset=offset, limit=ROWS, filters=filters, q=q)
+    names = columns_of(version)
+    rows = [(item["row"], item["split"], [_cell(version, item, name) for name in names]) for item in found["items"]]
+    here: dict[str, Any] = {"split": split, "filter": texts, "q": q}
+    total = found["total"]
+    picked = query.get("row", "")
+    return Look(
+        columns=[_column(version, name) for name in names],
+        rows=rows,
+        total=total,
+        first=offset + 1 if rows else 0,
+        last=offset + len(rows),
+        previous=_address(here, offset=max(0, offset - ROWS) or None) if offset else "",
+        next=_address(here, offset=found["next_offset"]) if found["next_offset"] else "",
+        splits=[
+            (name, version.splits.get(name, 0), _address(here, split=name), name == split) for name in preview.splits_of(version)
+        ],
+        chips=[(_chip(text, version.features), _address(here, filter=[t for t in texts if t != text])) for text in texts],
+        shares=_shares(version, here, split),
+        picked=next((_picked(names, row) for row in rows if str(row[0]) == picked), None) if picked else None,
+        q=q,
+    )
+
+
+def _address(here: dict[str, Any], **change: Any) -> str:
+    """The page's query with some of it changed."""
+    wanted = {**here, **change}
+    pairs = [(key, item) for key, value in wanted.items() for item in (value if isinstance(value, list) else [value]) if item not in (None, "")]
+    return f"?{urlencode(pairs)}"
+
+
+def _cell(version: DatasetVersion, item: dict[str, Any], name: str) -> Cell:
+    kind, value = version.features[name], item["values"].get(name)
+    if value is None:
+        return Cell("empty", "–")
+    if kind in ("image", "audio"):
+        token = artifacts.token({"c": [version.pk, item["split"], item["row"], name]}, steady=True)
+        return Cell(kind, "", f"/files/{token}")
+    text = str(value)
+    return Cell(kind, text if len(text) <= TEXT_SHOWN else f"{text[:TEXT_SHOWN]}…")
+
+
+def _picked(names: list[str], row: tuple[int, str, list[Cell]]) -> dict[str, Any]:
+    return {"row": row[0], "split": row[1], "cells": list(zip(names, row[2], strict=True))}
+
+
+def _column(version: DatasetVersion, name: str) -> dict[str, Any]:
+    """Name, type and the figures preparing wrote down, as far as it did."""
+    known = (version.statistics.get("columns") or {}).get(name) or {}
+    return {"name": name, "kind": version.features[name], "known": known}
+
+
+def _chip(text: str, features: dict[str, str]) -> str:
+    column = max((c for c in features if text.startswith(f"{c}:")), key=len, default="")
+    operator, _colon, value = text[len(column) + 1 :].partition(":")
+    return f"{column} {MARKS.get(operator, operator)} {value}".strip()
+
+
+def _shares(version: DatasetVersion, here: dict[str, Any], split: str | None) -> list[dict[str, Any]]:
+    """The classes of each category column as a strip; pressing one filters by it. At most 12 classes of 2 columns."""
+    strips = []
+    for name in columns_of(version):
+        pairs = ((version.statistics.get("columns") or {}).get(name) or {}).get("values") or []
+        if version.features[name] not in ("category", "boolean") or not pairs:
+            continue
+        total = sum(count for _value, count in pairs) or 1
+        parts = []
+        for value, count in sorted(pairs, key=lambda pair: -int(pair[1]))[:12]:
+            text = f"{name}:eq:{value}"
+            chosen = text in here["filter"]
+            rest = [t for t in here["filter"] if not t.startswith(f"{name}:eq:")]
+            url = _address(here, filter=rest if chosen else [*rest, text])
+            parts.append({"value": value, "count": count, "share": round(100 * count / total, 1), "url": url, "on": chosen})
+        strips.append({"name": name, "parts": parts})
+    return strips[:2]
