@@ -1,5 +1,6 @@
 """What a user may say about files to prepare: everything is guessed when absent. pydantic is the single judge on both planes."""
 
+import codecs
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -10,8 +11,8 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 ENCODINGS = frozenset(
-    "ascii utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 gb18030 gbk gb2312 hz big5 big5hkscs shift_jis euc_jp iso2022_jp euc_kr cp949 "
-    "koi8-r koi8-u mac-roman tis-620".split()
+    """ascii utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 gb18030 gbk gb2312 hz big5 big5hkscs shift_jis euc_jp iso2022_jp euc_kr cp949
+    koi8-r koi8-u mac-roman tis-620""".split()
 )  # and every iso8859-* and cp125*, by Python's names
 
 
@@ -28,20 +29,26 @@ class SplitRule(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> "SplitRule":
+        parts = [part for part in (self.validation, self.test) if part]
         if self.column is not None:
-            if self.fractions or self.method or self.label:
+            if parts or self.train or self.method or self.label:
                 raise ValueError("give either a column or fractions, not both")
-        elif self.fractions and abs(sum(self.fractions.values()) - 1) > 1e-6:
-            raise ValueError(f"the fractions add up to {sum(self.fractions.values()):g}, not to 1")
-        elif self.fractions and not self.fractions.get("train"):
-            raise ValueError("train needs a fraction above 0")
+        elif parts or self.train:
+            total = sum(parts) + (self.train or 0)
+            if self.train is None and total >= 1:
+                raise ValueError("train needs a fraction above 0")
+            if self.train is not None and abs(total - 1) > 1e-6:
+                raise ValueError(f"the fractions add up to {total:g}, not to 1")
         return self
 
     @property
     def fractions(self) -> dict[Split, float]:
-        """The fractions that were given and are above 0."""
-        given: dict[Split, float | None] = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: part for name, part in given.items() if part}
+        """The fractions above 0, train filled up to 1; empty when none was given."""
+        held: dict[Split, float | None] = {"validation": self.validation, "test": self.test}
+        parts = {name: part for name, part in held.items() if part}
+        if not parts and self.train is None:
+            return {}
+        return {"train": self.train or 1 - sum(parts.values()), **parts}
 
 
 class PrepareOptions(BaseModel):
@@ -65,8 +72,6 @@ class PrepareOptions(BaseModel):
         """Only encodings of text that Python decodes by itself; the answer is Python's name."""
         if name is None or name == "auto":
             return None
-        import codecs
-
         try:
             known = codecs.lookup(name).name
         except (LookupError, ValueError) as error:
