@@ -72,7 +72,7 @@ def _root(url: str) -> Path:
 def _remote(url: str) -> Any:
     """The obstore client of a remote store."""
     endpoint = os.environ.get("AWS_ENDPOINT") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    options: dict[str, Any] = {"timeout": "300s", "connect_timeout": "10s"}
+    options: Any = {"timeout": "300s", "connect_timeout": "10s"}
     if endpoint.startswith("http://"):
         options["allow_http"] = True
     return from_url(url, client_options=options)
@@ -289,7 +289,7 @@ async def open_stream(uri: str, start: int = 0, length: int | None = None) -> As
 
 
 def _remote_get(uri: str, start: int, length: int | None) -> Any:
-    options: dict[str, Any] = {}
+    options: Any = {}
     if start or length is not None:
         options["range"] = {"offset": start} if length is None else [start, start + length]
     return obstore.get(_remote(storage_url()), checked(uri), options=options)

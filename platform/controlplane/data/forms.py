@@ -26,7 +26,7 @@ class VersionIn(Schema):
 
     model_config = {"extra": "forbid"}
     uploads: list[str] = Field(min_length=1, max_length=UPLOADS_MAX)
-    options: PrepareOptions = PrepareOptions()
+    options: PrepareOptions = Field(default_factory=PrepareOptions)  # type: ignore[arg-type]
 
 
 def read_version(request: HttpRequest, workspace: Any) -> tuple[list[Upload], PrepareOptions]:

@@ -24,7 +24,7 @@ from controlplane.names import check_slug, check_title
 from workers.contract.digest import content_digest
 from workers.contract.events import End
 from workers.contract.options import PrepareOptions
-from workers.contract.orders import DatasetRef, FileRef, PrepareWork, Resources
+from workers.contract.orders import DatasetRef, FileRef, PrepareWork
 from workers.contract.states import FINAL, VersionState
 
 __all__ = ["add_version", "create_dataset", "delete_dataset", "expire_uploads", "find_version", "preparation_ended", "ref", "used_by"]
@@ -189,7 +189,6 @@ def _new_version(
         kind="prepare",
         name=f"Prepare {version}",
         work=PrepareWork(files=sources, options=options),
-        resources=Resources(),
         dataset=str(version),
     )
     DatasetVersion.objects.filter(pk=version.pk).update(job=version.job)

@@ -12,8 +12,8 @@ from controlplane.data import services
 from controlplane.data.models import DatasetVersion
 from controlplane.workspaces.models import Membership, Workspace
 from controlplane.workspaces.tokens import create_token
-from tests.controlplane.data.wire import Http
 
+from tests.controlplane.data.wire import Http
 from workers.contract.events import End
 
 ALL = ("read", "write", "predict", "admin")
@@ -85,8 +85,15 @@ def make_ready(version: DatasetVersion, features: dict[str, str], shards: dict[s
             size = artifacts.put_file(uri, path)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             refs[split].append({"name": path.name, "uri": uri, "size": size, "sha256": digest})
-            rows[split] += duckdb.connect().execute(f"SELECT count(*) FROM '{path}'").fetchone()[0]
-    result = {"format": "csv", "features": features, "classes": {}, "splits": rows, "shards": refs, "statistics": {"rows": sum(rows.values())}}
+            rows[split] += len(duckdb.read_parquet(str(path)))
+    result = {
+        "format": "csv",
+        "features": features,
+        "classes": {},
+        "splits": rows,
+        "shards": refs,
+        "statistics": {"rows": sum(rows.values())},
+    }
     services.preparation_ended(job=job, end=End(outcome="succeeded", result={**result, "sha256": version.sha256, **more}))
     version.refresh_from_db()
     return version

@@ -12,8 +12,8 @@ from controlplane.data import services
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.errors import Problem
 from controlplane.jobs.models import Job
-from tests.controlplane.data.conftest import Person, make_ready, new_version, parquet, upload
 
+from tests.controlplane.data.conftest import Person, make_ready, new_version, parquet, upload
 from workers.contract.events import End
 from workers.contract.orders import PrepareWork
 
@@ -136,7 +136,8 @@ def test_I48_bad_bodies_name_the_place(alice: Person, reviews: str, body: Any, s
     reply = alice.http("POST", f"{reviews}/versions", body)
     problem = reply.json()
     assert reply.status == status
-    assert problem["code"] and problem["request_id"]
+    assert problem["code"]
+    assert problem["request_id"]
     assert place in [error["loc"] for error in problem["errors"]]
 
 

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from controlplane.data import preview, reader
 from controlplane.data.models import DatasetVersion
+
 from tests.controlplane.data.conftest import Person, make_ready, new_version, parquet
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -27,7 +28,8 @@ FEATURES = {"n": "integer", "text": "text", "label": "category", "score": "numbe
 def rows(alice: Person, tmp_path: Path) -> str:
     """100 training rows in two shards, 20 test rows; the address of the rows."""
     train = [
-        parquet(tmp_path, f"train-{k}.parquet", TABLE.format(first=first, last=last)) for k, (first, last) in enumerate(((0, 60), (60, 100)))
+        parquet(tmp_path, f"train-{k}.parquet", TABLE.format(first=first, last=last))
+        for k, (first, last) in enumerate(((0, 60), (60, 100)))
     ]
     test = [parquet(tmp_path, "test-0.parquet", TABLE.format(first=100, last=120))]
     make_ready(new_version(alice), FEATURES, {"train": train, "test": test})
@@ -50,7 +52,9 @@ def test_pages_cross_shards_in_a_steady_order(alice: Person, rows: str) -> None:
         offset = page["next_offset"]
     assert seen == [("train", i, i) for i in range(100)]
     both = get(alice, rows, offset=95, limit=10)
-    assert [(item["split"], item["row"]) for item in both["items"]] == [("train", i) for i in range(95, 100)] + [("test", i) for i in range(5)]
+    assert [(item["split"], item["row"]) for item in both["items"]] == [("train", i) for i in range(95, 100)] + [
+        ("test", i) for i in range(5)
+    ]
     assert (both["total"], both["next_offset"]) == (120, 105)
     assert get(alice, rows, offset=500) == {"items": [], "total": 120, "next_offset": None}
 
@@ -118,7 +122,8 @@ def test_I50_bad_questions(alice: Person, rows: str, query: str, status: int) ->
 
 def test_odd_columns(alice: Person, tmp_path: Path) -> None:
     """Names that differ in case only, quotes, colons, what looks like our own names; figures that are not finite."""
-    sql = """SELECT 1 AS "Text", 'x' AS "a:b", 'y' AS "say ""hi"" 'x'", 'nan'::DOUBLE AS "at", 'z'::BLOB AS raw, {'p': 1, 'q': [1.5]} AS nested"""
+    sql = """SELECT 1 AS "Text", 'x' AS "a:b", 'y' AS "say ""hi"" 'x'", 'nan'::DOUBLE AS "at", 'z'::BLOB AS raw,
+             {'p': 1, 'q': [1.5]} AS nested"""
     shard = parquet(tmp_path, "odd.parquet", sql)
     features = {"Text": "integer", "a:b": "text", "say \"hi\" 'x'": "text", "at": "number", "raw": "text", "nested": "struct"}
     make_ready(new_version(alice), features, {"train": [shard]})
@@ -210,7 +215,7 @@ def test_a_reader_sees_the_named_files_only(tmp_path: Path) -> None:
     connection = reader.connect([shard])
     assert connection.execute("SELECT a FROM read_parquet(?)", [shard]).fetchall() == [(1,)]
     for sql in (
-        f"SELECT * FROM read_parquet('{other}')",
+        f"SELECT * FROM read_parquet('{other}')",  # noqa: S608
         "SELECT * FROM read_csv('/etc/passwd')",
         f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
         "INSTALL httpfs",
@@ -223,7 +228,9 @@ def test_a_reader_sees_the_named_files_only(tmp_path: Path) -> None:
 
 
 def test_a_large_page_ends_early(alice: Person, tmp_path: Path) -> None:
-    shard = parquet(tmp_path, "big.parquet", "SELECT i AS n, repeat(chr((97 + i % 26)::INT), 1000000) AS text FROM range(40) r(i) ORDER BY i")
+    shard = parquet(
+        tmp_path, "big.parquet", "SELECT i AS n, repeat(chr((97 + i % 26)::INT), 1000000) AS text FROM range(40) r(i) ORDER BY i"
+    )
     make_ready(new_version(alice), {"n": "integer", "text": "text"}, {"train": [shard]})
     address = f"{alice.base}/datasets/reviews/versions/1/rows"
     page = get(alice, address, limit=40)

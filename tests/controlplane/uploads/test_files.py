@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from controlplane import artifacts
 from controlplane.uploads.files import read_range
+
 from tests.controlplane.data.wire import Http
 
 http = Http()
@@ -26,7 +27,9 @@ def test_whole_file_is_an_inert_attachment(stored: str) -> None:
     link = artifacts.link(stored, filename='Über "x"\u202e.csv', content_type="text/html")
     reply = http("GET", path(link))
     assert (reply.status, reply.content) == (200, b"0123456789")
-    assert reply.headers["content-disposition"] == "attachment; filename=\"_ber _x__.csv\"; filename*=UTF-8''%C3%9Cber%20%22x%22%E2%80%AE.csv"
+    assert (
+        reply.headers["content-disposition"] == "attachment; filename=\"_ber _x__.csv\"; filename*=UTF-8''%C3%9Cber%20%22x%22%E2%80%AE.csv"
+    )
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["content-security-policy"] == "sandbox; default-src 'none'"
     head = http("HEAD", path(link))
@@ -94,12 +97,16 @@ def test_links_end_and_cannot_be_made_up(stored: str, monkeypatch: pytest.Monkey
     assert (reply.status, reply.json()["code"]) == (403, "bad_link")
 
 
-@pytest.mark.parametrize("rest", ["", "..", "../db.sqlite3", "%2e%2e/secrets", "..%2f..%2fetc%2fpasswd", "a/b", "a\\b", "x" * 5000, "\u0000"])
+@pytest.mark.parametrize(
+    "rest", ["", "..", "../db.sqlite3", "%2e%2e/secrets", "..%2f..%2fetc%2fpasswd", "a/b", "a\\b", "x" * 5000, "\u0000"]
+)
 def test_A1_no_path_leads_anywhere(stored: str, rest: str) -> None:
     assert http("GET", f"/files/{rest}").status in (400, 403, 404)
 
 
-@pytest.mark.parametrize("key", ["", "..", "../x", "a/../b", "/etc/passwd", "a//b", "a/", ".store-id", "a\\b", "a/\x00", "a/\n", "ws/" + "x" * 300, "é"])
+@pytest.mark.parametrize(
+    "key", ["", "..", "../x", "a/../b", "/etc/passwd", "a//b", "a/", ".store-id", "a\\b", "a/\x00", "a/\n", "ws/" + "x" * 300, "é"]
+)
 def test_A1_keys_stay_in_the_store(key: str) -> None:
     with pytest.raises(ValueError, match="storage key"):
         artifacts.local_path(key)
