@@ -33,9 +33,9 @@ def tell(text: str) -> None:
 
 
 def manage(*arguments: str) -> str:
-    """Run one management command of the platform and return what it printed."""
+    """Run one management command of the platform and return the last word it printed."""
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.split()[-1]
 
 
 class Api:

@@ -42,7 +42,7 @@ class Runner:
     """All services of one home, and the loop that keeps them."""
 
     def __init__(self, *, demo: bool) -> None:
-        self.demo, self.stopping, self.ready, self.told = demo, 0, False, 0.0
+        self.demo, self.stopping, self.ready, self.asked, self.told = demo, 0, False, 0.0, 0.0
         self.services: list[Service] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.on_signal)
@@ -91,11 +91,12 @@ class Runner:
             self.stop()
 
     def start(self) -> None:
-        """Valkey first, migrations while it comes up, then everything else at once."""
+        """Valkey and the zygote, which imports for seconds, come up while the database is migrated; then everything else at once."""
         own_valkey, password = not os.environ.get("REDIS_URL"), secret("redis_password")
         if own_valkey:
             self.add("valkey", broker.command(runtime_dir(), HOME, password), 35, phase=2)
         migrate = self.add("migrate", "manage.py migrate --noinput", 36, phase=1, once=True)
+        self.add("zygote", "-m workers.zygote", 95, phase=0, OMP_NUM_THREADS="1")
         while migrate.status is None or (own_valkey and not broker.answers(runtime_dir(), password)):
             self.tick()
             if self.stopping or migrate.status:
@@ -103,11 +104,13 @@ class Runner:
         self.add("web", WEB, 32, phase=1)
         self.add("control", "manage.py control", 33, phase=1)
         self.add("celery", WORKER, 34, phase=0)
-        self.add("zygote", "-m workers.zygote", 95, phase=0, OMP_NUM_THREADS="1")
 
     def look(self) -> None:
-        """Ask /ready; tell once it is, and every 15 s what it waits for."""
+        """Ask /ready twice a second; tell once it is, and every 15 s what it waits for."""
+        if time.monotonic() - self.asked < 0.5:
+            return
         self.ready, answer = fetch("/ready")
+        self.asked = time.monotonic()
         if self.ready:
             self.announce()
         elif time.monotonic() - max(self.told, self.services[-1].started) > 15:
@@ -118,9 +121,9 @@ class Runner:
         """Say where it is, how to stop it, and how the owner gets in; then start the demo if asked."""
         say(f"Slipway is ready: {ADDRESS}", colour=32)
         say(f"All state is in {HOME} (logs in {HOME / 'logs'}). Stop with Ctrl-C.")
-        link = subprocess.run([PYTHON, "manage.py", "signinlink", "--unless-owner"], cwd=ROOT, env=ENV, text=True, capture_output=True)
+        link = subprocess.run([PYTHON, "manage.py", "signinlink", "--unless-signed-in"], cwd=ROOT, env=ENV, text=True, capture_output=True)
         if text := (link.stdout if link.returncode == 0 else link.stderr[-2000:]).strip():
-            say(f"Sign in once with: {text}" if link.returncode == 0 else text, colour=32)
+            say(f"Sign in once with: {text.splitlines()[-1]}" if link.returncode == 0 else text, colour=32)
         if self.demo:
             self.add("demo", "deploy/demo.py", 92, phase=0, once=True)
 
