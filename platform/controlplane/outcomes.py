@@ -71,12 +71,21 @@ def finish(job: Job, end: End) -> None:
     if state == JobState.FAILED and job.state == JobState.CANCELLING:
         state = JobState.CANCELLED
     fields: dict[str, Any] = {"model": model or job.model, "settled": True}
+    if end.result and end.result.get("metrics"):
+        fields["metrics"] = held_out(job, end.result["metrics"])
     if state == JobState.FAILED:
         fields["error"] = end.error or {"code": "crashed", "message": "The job ended without a word.", "hint": "See its log.", "loc": {}}
     try:
         move(job, state, **fields)
     except Conflict:
         return  # somebody else has ended it
+
+
+def held_out(job: Job, results: dict[str, float]) -> dict[str, Any]:
+    """The job's metrics with what its child measured last; a curve's own entry stays."""
+    step = int(job.progress.get("step") or 0)
+    new = {key: {"last": value, "best": value, "step": step} for key, value in results.items() if key not in job.metrics}
+    return {**job.metrics, **new}
 
 
 def settle(job: Job, end: End) -> str | None:
