@@ -127,6 +127,11 @@ def _large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
     return answer(request, standard(413))
 
 
+@api.exception_handler(OverflowError)
+def _huge(request: HttpRequest, error: OverflowError) -> HttpResponse:
+    return answer(request, Problem(422, "out_of_range", "A number is larger than the platform can hold."))
+
+
 @api.exception_handler(Exception)
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     """No detail goes out; the log has all of it under the request's id."""

@@ -25,7 +25,7 @@ def explain(context: ValidationErrorContext[Any]) -> list[dict[str, Any]]:
         one = {"loc": [source, *shown], "msg": error["msg"], "type": error["type"]}
         if error["type"] == "extra_forbidden":
             one["msg"] = f"unknown field `{inner[-1]}`"
-            one["hint"] = nearest(str(inner[-1]), sorted(fields_at(type(model), inner[:-1])))
+            one["hint"] = nearest(str(inner[-1]), sorted(fields_at(model if isinstance(model, type) else type(model), inner[:-1])))
         found.append(one)
     return found
 

@@ -48,10 +48,15 @@ def client_ip(request: HttpRequest) -> str | None:
 
 def _finish(request: HttpRequest, response: HttpResponseBase, name: str) -> HttpResponseBase:
     """Every answer carries the request's id; every error of the API has the one shape, whoever made it."""
-    if request.path_info.startswith("/api/") and response.status_code >= 400 and not _is_json(response):
-        headers = {key: response[key] for key in ("Allow", "Retry-After", "WWW-Authenticate") if key in response}
-        body = standard(response.status_code).as_bytes(name)
-        response = HttpResponse(body, status=response.status_code, content_type=CONTENT_TYPE, headers=headers)
+    if (
+        request.path_info.startswith("/api/")
+        and isinstance(response, HttpResponse)
+        and response.status_code >= 400
+        and not _is_json(response)
+    ):
+        response.content = standard(response.status_code).as_bytes(name)
+        response["Content-Type"] = CONTENT_TYPE
+        response["Content-Length"] = str(len(response.content))
     response["X-Request-Id"] = name
     return response
 

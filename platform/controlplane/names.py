@@ -17,7 +17,7 @@ def check_slug(text: str, *, field: str = "name") -> str:
         raise _problem("name_too_long", field, f"`{field}` has {len(text)} characters; at most {limit('slug')} are allowed.")
     if not _visible(text):
         raise _problem("invisible_name", field, f"`{field}` has no visible character.")
-    if not _SLUG.match(text):
+    if not _SLUG.fullmatch(text):
         hint = f"For example `{slugify(text)}`." if slugify(text) else "For example `customer-reviews`."
         raise _problem("bad_name", field, f"`{field}` may hold a-z, 0-9 and, inside, hyphens.", hint)
     return text

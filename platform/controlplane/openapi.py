@@ -27,6 +27,7 @@ SCHEMES: dict[str, Any] = {
     "token": {"type": "http", "scheme": "bearer", "description": "An API token, `slw_…`"},
     "session": {"type": "apiKey", "in": "cookie", "name": "slipway_session", "description": "The browser's session, with X-CSRFToken"},
 }
+WORKSPACE = {"name": "ws", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The workspace's slug"}
 WAIT = {
     "name": "wait",
     "in": "query",
@@ -68,6 +69,8 @@ def declared(api: NinjaAPI) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], method: str, permission: Any, in_workspace: bool) -> None:
     parameters = operation.setdefault("parameters", [])
+    if in_workspace and not any(parameter["name"] == "ws" for parameter in parameters):
+        parameters.insert(0, WORKSPACE)
     if method in {"get", "post"}:
         parameters.append(WAIT)
     if method == "post":

@@ -8,6 +8,7 @@
 gets 401, 404 or 403, a browser on a page is sent to sign in, gets 404 or the 403 page. `{ws}` is the workspace's slug.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -67,18 +68,27 @@ def worker_door(view: View) -> View:
 
 def _declare(permission: Permission) -> Callable[[View], View]:
     def mark(view: View) -> View:
+        signature = inspect.signature(view)
+        wants_ws = "ws" in signature.parameters
+
+        def given(request: HttpRequest, kwargs: dict[str, Any]) -> dict[str, Any]:
+            return {**kwargs, "ws": request.workspace.slug} if wants_ws and "ws" not in kwargs else kwargs  # type: ignore[attr-defined]
+
         if iscoroutinefunction(view):
 
             @wraps(view)
             async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
                 refusal = await sync_to_async(_guard_page)(request, permission, kwargs)
-                return refusal or await view(request, *args, **kwargs)
+                return refusal or await view(request, *args, **given(request, kwargs))
         else:
 
             @wraps(view)
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                return _guard_page(request, permission, kwargs) or view(request, *args, **kwargs)
+                return _guard_page(request, permission, kwargs) or view(request, *args, **given(request, kwargs))
 
+        # The framework reads parameters from the signature; `ws` stands in the prefix of the router and is none of them.
+        rest = [parameter for name, parameter in signature.parameters.items() if name != "ws"]
+        guarded.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
         guarded.permission = permission  # type: ignore[attr-defined]
         from controlplane.workspaces.operation import guard  # the part that knows the API's framework
 
