@@ -12,7 +12,8 @@ from workers.contract.names import queue_of
 SOCKET = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 5}
 KEEPALIVE = {} if redis_url().startswith("unix") else {"socket_keepalive": True}
 
-app = Celery("workers", broker=redis_url().replace("unix://", "redis+socket://", 1), include=["workers.tasks"])
+BROKER = redis_url().replace("unix://", "redis+socket://", 1)  # kombu's spelling
+app = Celery("workers", broker=BROKER, include=["workers.tasks"], fixups=set())  # no fixups: it would look for Django
 app.conf.update(
     task_serializer="json",
     accept_content=["json"],

@@ -1,6 +1,6 @@
 """An order's files brought to this host: every reference gets a local path, folders get their names, links are struck out.
 
-    inputs/base_model/  inputs/resume/  inputs/model/     folders in Hugging Face layout, by symbolic links
+    inputs/base_model/  inputs/resume/  inputs/best/  inputs/model/     folders in Hugging Face layout, by symbolic links
 Shards and users' files are used where they lie.
 """
 
@@ -33,7 +33,11 @@ def localise(order: Order, folder: RunFolder, fetch: Fetch, note: Note) -> Order
         _bring_shards(work.dataset.splits.values(), fetch)
         if work.base_model:
             _model(work.base_model, folder.inputs / "base_model", fetch)
-        work.resume = _resume([work.resume, *work.fallback] if work.resume else [], folder, fetch, note)
+        wanted = [work.resume, *work.fallback] if work.resume else []
+        work.resume = _resume(wanted, folder.inputs / "resume", fetch, note)
+        if wanted and not work.resume:
+            note("no checkpoint is sound: training starts from its beginning", "error")
+        work.best = _resume([work.best] if work.best and work.resume else [], folder.inputs / "best", fetch, note)
         work.fallback = []
     elif isinstance(work, EvaluateWork):
         _bring(work.dataset.splits.get(work.split, []), fetch)
@@ -77,23 +81,20 @@ def _catalogue_folder(identifier: str) -> Path:
     raise UserError("base_model_absent", f"this worker host does not carry the base model {identifier!r}", hint)
 
 
-def _resume(points: list[CheckpointRef], folder: RunFolder, fetch: Fetch, note: Note) -> CheckpointRef | None:
-    """The newest checkpoint whose bytes are all as they were when they were stored; none of them = start anew."""
+def _resume(points: list[CheckpointRef], target: Path, fetch: Fetch, note: Note) -> CheckpointRef | None:
+    """The first of these checkpoints whose bytes are all as they were when they were stored, linked into `target`; None if none is."""
     for point in points:
         try:
             for ref in point.files:
                 ref.path = str(_sound(ref, fetch))
                 ref.url = None
         except Damaged as damaged:
-            note(f"checkpoint damaged: step {point.step}: {damaged}; the one before it is used", "error")
+            note(f"checkpoint damaged: step {point.step}: {damaged}", "error")
             continue
-        target = folder.inputs / "resume"
         link_folder([(ref.name, Path(ref.path or "")) for ref in point.files], target)
         if (target / checkpoints.MANIFEST).exists():
             return point
-        note(f"checkpoint damaged: step {point.step}: it has no manifest; the one before it is used", "error")
-    if points:
-        note("no checkpoint is sound; training starts from its beginning", "error")
+        note(f"checkpoint damaged: step {point.step}: it has no manifest", "error")
     return None
 
 

@@ -38,8 +38,9 @@ class Reporter(threading.Thread):
         self._tails = (EventTail(folder.events), LogTail(folder.log))
         self._said: SimpleQueue[Spoken] = SimpleQueue()
         self._held: deque[bytes] = deque()
-        self._closing, self._nudge = threading.Event(), threading.Event()
-        self._started, self._last_post = time.monotonic(), 0.0
+        self._child_ended, self._closing, self._nudge = threading.Event(), threading.Event(), threading.Event()
+        self.read_out = threading.Event()  # set once everything the child left has been read
+        self._begun, self._last_post = time.monotonic(), 0.0
 
     def say(self, kind: str, data: dict[str, Any]) -> None:
         """An event of the shepherd's own, in order with the child's."""
@@ -49,16 +50,23 @@ class Reporter(threading.Thread):
     def note(self, text: str, level: str = "info") -> None:
         self.say("log", {"level": level, "text": text})
 
+    def child_ended(self) -> None:
+        """Nothing will be added to the folder: read it to its end, then set `read_out`."""
+        self._child_ended.set()
+        self._nudge.set()
+
     def close(self) -> None:
-        """Send all there is and end. The child must have ended. Returns at once; `join()` waits."""
+        """Send all there is and end. Comes after `child_ended()`. Returns at once; `join()` waits."""
         self._closing.set()
         self._nudge.set()
 
     def run(self) -> None:
         tries = 0
         while not self.stale.is_set():
-            closing = self._closing.is_set()  # read before collecting: what is there now is then surely collected
-            more = self._collect(last=closing)
+            ended, closing = self._child_ended.is_set(), self._closing.is_set()  # before collecting: what is there by now is collected
+            more = self._collect(last=ended)
+            if ended and not more:
+                self.read_out.set()
             if closing and not more and not self._held:
                 break
             try:
@@ -77,9 +85,9 @@ class Reporter(threading.Thread):
             tail.close()
 
     def _pace(self) -> float:
-        if self._closing.is_set():
+        if self._closing.is_set() or (self._child_ended.is_set() and not self.read_out.is_set()):
             return 0.0
-        if time.monotonic() - self._started < HURRY_SECONDS:
+        if time.monotonic() - self._begun < HURRY_SECONDS:
             return REPORT_WATCHED_SECONDS
         return max(0.02, min(self.desired.report, self._last_post + HEARTBEAT_SECONDS - time.monotonic()))
 

@@ -13,7 +13,7 @@ from workers.contract.names import MiB
 from workers.contract.orders import EvaluateWork, Order, TrainWork
 from workers.contract.recipe import UserError
 from workers.events import EventWriter
-from workers.folder import RunFolder
+from workers.folder import RunFolder, read_json
 from workers.storage import DiskFull, require_room
 
 SAMPLE_MAX = 256 * 1024
@@ -123,9 +123,9 @@ class FolderRun:
             time.sleep(2)
 
     def best_checkpoint(self) -> Path | None:
-        """The best of this attempt; else the one it resumed from, if that was the best."""
-        best = checkpoints.best_of(self._folder.checkpoints)
-        if best is None and self.resume and (checkpoints.read_json(self.resume / checkpoints.MANIFEST) or {}).get("best"):
+        """The best of this attempt; else the best of those before it; else the one it resumed from, if that was the best."""
+        best = checkpoints.best_of(self._folder.checkpoints) or self._input("best")
+        if best is None and self.resume and (read_json(self.resume / checkpoints.MANIFEST) or {}).get("best"):
             return self.resume
         return best
 

@@ -4,6 +4,7 @@ Forked by the zygote into a session of its own, so that neither a broker, a web 
 The main thread watches the child; `Reporter` talks to the door, `CheckpointUploader` stores what is made on the way.
 """
 
+import contextlib
 import logging
 import os
 import select
@@ -41,7 +42,12 @@ def main(allocation: str, door: HostDoor) -> None:
         return
     finally:
         door.close()
-    Shepherd(allocation, claimed.order, AttemptDoor(allocation, claimed.token)).run()
+    shepherd = Shepherd(allocation, claimed.order, AttemptDoor(allocation, claimed.token))
+    try:
+        shepherd.run()
+    except Exception as fault:
+        log.exception("the shepherd of allocation %s failed", allocation)
+        shepherd.say_end(End(outcome="lost", error=error("worker_fault", f"the worker failed: {type(fault).__name__}: {fault}")))
 
 
 def end_older(order: Order) -> None:
@@ -56,7 +62,8 @@ def end_recorded(record: dict[str, Any]) -> None:
     """SIGKILL the shepherd and the session that a keeper's record names, if they are still they."""
     shepherd = str(record.get("shepherd", ""))
     if groups.alive(shepherd) and int(shepherd.split(":")[1]) != os.getpid():
-        os.kill(int(shepherd.split(":")[1]), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ends just now
+            os.kill(int(shepherd.split(":")[1]), signal.SIGKILL)
     groups.kill_all([groups.session_of(str(record.get("child", "")))])
 
 
@@ -81,13 +88,14 @@ class Shepherd:
         self._record()
         self.reporter = Reporter(self.door, self.folder, order.rank, lambda data: self.uploader.submit(data))
         self.carrier = uploads.Carrier(self.door.again(), self.give_up, self.reporter.note)
-        self.uploader = uploads.CheckpointUploader(self.carrier, self.folder, self.reporter)
+        beside = uploads.Carrier(self.door.again(), self.give_up, self.reporter.note)  # a connection belongs to one thread
+        self.uploader = uploads.CheckpointUploader(beside, self.folder, self.reporter)
         self.reporter.start()
         self.uploader.start()
         try:
             end = self._work()
             if end:
-                self._say_end(end)
+                self.say_end(end)
         finally:
             groups.kill_all([self.child.pid])
             self.folder.trim()
@@ -225,9 +233,10 @@ class Shepherd:
         """Store what was made, send the last events. None when the attempt went stale meanwhile."""
         if self.leaving:
             return End(outcome="lost", error=error("platform_stopped", "the platform was stopped"), peak_bytes=self.ending.peak_bytes)
+        self.reporter.rss = 0
+        self.reporter.child_ended()
         if end.outcome == "succeeded":
             end = self._store_result(end)
-        self.reporter.rss = 0
         self._drain()
         if self.reporter.failed.is_set() and end.outcome == "succeeded":
             end.outcome, end.error = "failed", error("refused", "the control plane refused what this job reported; see the worker's log")
@@ -246,6 +255,8 @@ class Shepherd:
 
     def _drain(self) -> None:
         """Let uploader and reporter send what they have; a stale token ends both."""
+        while not self.reporter.read_out.wait(TICK_SECONDS) and self.reporter.is_alive() and not self.leaving:
+            pass
         self.uploader.finish()
         self._join(self.uploader)
         self.reporter.close()
@@ -257,7 +268,7 @@ class Shepherd:
             if self.reporter.stale.is_set():
                 self.give_up.set()
 
-    def _say_end(self, end: End) -> None:
+    def say_end(self, end: End) -> None:
         """The last word, for as long as it takes; once, when the platform stops."""
         door = self.door.again()
         if self.leaving:

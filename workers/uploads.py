@@ -129,20 +129,22 @@ class CheckpointUploader(threading.Thread):
                 except GivenUp:
                     return
                 except Exception as error:
+                    if not self._folder_of(data).is_dir():
+                        continue  # the child has made newer ones meanwhile and let this one go
                     self.carrier.note(f"the checkpoint of step {data.get('step')} could not be stored: {error}", "error")
 
     def _wanted(self, waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Of those that piled up: the newest and the best, in order."""
+        """Of those that piled up: those the child keeps, in order."""
         best = next((data for data in reversed(waiting) if data.get("best")), None)
-        return [data for data in waiting if data is waiting[-1] or data is best]
+        last = waiting[-checkpoints.KEEP_LAST :]
+        return [data for data in waiting if data is best or any(data is one for one in last)]
+
+    def _folder_of(self, data: dict[str, Any]) -> Path:
+        return self.folder.checkpoints / f"{int(data['step']):08d}"
 
     def _carry(self, data: dict[str, Any]) -> None:
-        step = int(data["step"])
-        folder = self.folder.checkpoints / f"{step:08d}"
-        try:
-            files = self.carrier.store_folder(f"checkpoints/{step}", folder, refs_of(folder))
-        except FileNotFoundError:
-            return  # the child has made newer ones meanwhile and let this one go
+        step, folder = int(data["step"]), self._folder_of(data)
+        files = self.carrier.store_folder(f"checkpoints/{step}", folder, refs_of(folder))
         event = {"step": step, "metrics": data.get("metrics") or {}, "best": bool(data.get("best"))}
         self.reporter.say("checkpoint", {**event, "files": [ref.model_dump(include={"name", "uri", "size", "sha256"}) for ref in files]})
 

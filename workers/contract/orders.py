@@ -94,7 +94,8 @@ class ImportWork(Part):
 class TrainWork(Part):
     """Train a recipe. columns: recipe role -> dataset column; params: complete, already validated by the recipe's spec.
 
-    fallback: older checkpoints, newest first, for when the bytes of `resume` turn out to be damaged.
+    fallback: older checkpoints, newest first, for when the bytes of `resume` turn out to be damaged · best: the best so far, when it
+    is another one than `resume`.
     """
 
     kind: Literal["train"] = "train"
@@ -105,6 +106,7 @@ class TrainWork(Part):
     base_model: ModelRef | None = None
     resume: CheckpointRef | None = None
     fallback: list[CheckpointRef] = []
+    best: CheckpointRef | None = None
 
 
 class EvaluateWork(Part):
