@@ -1,10 +1,13 @@
 """The gateway's entry: a raw ASGI application beside Django for everything under `/v1`. It never goes through Django's handlers.
 
 `application` is mounted by asgi.py, which also passes the lifespan on; without a lifespan it starts itself at the first request.
+What it keeps belongs to the running event loop and begins anew with another one.
 """
 
+import asyncio
 import logging
 import re
+from collections.abc import Callable
 
 import redis.asyncio as redis
 
@@ -14,7 +17,7 @@ from controlplane.gateway.book import Book
 from controlplane.gateway.openai_schema import ChatRequest, CompletionRequest
 from controlplane.gateway.shapes import refuse
 from controlplane.gateway.state import State
-from controlplane.gateway.wire import Disconnected, Receive, Request, Scope, Send
+from controlplane.gateway.wire import Disconnected, Receive, Request, Scope, Send, check_head
 from workers.contract.home import redis_url
 
 log = logging.getLogger(__name__)
@@ -24,18 +27,29 @@ _HF = "/v1/endpoints/"
 
 
 class Gateway:
-    """The application of one process."""
+    """The application of one process. make: a new State."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    def __init__(self, make: Callable[[], State]) -> None:
+        self._make = make
+        self._state: State | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def state(self) -> State:
+        """What this event loop's requests share."""
+        loop = asyncio.get_running_loop()
+        if self._state is None or self._loop is not loop:
+            self._state, self._loop = self._make(), loop
+            self._state.start()
+        return self._state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
         request = Request(scope, receive, send)
-        self.state.start()
         try:
+            check_head(request, scope["headers"])
             await self.route(request)
         except Problem as problem:
             await refuse(request, problem, openai=_speaks_openai(request.path))
@@ -83,10 +97,11 @@ class Gateway:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.state.start()
+                _ = self.state
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.state.close()
+                self._state = None
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -113,4 +128,8 @@ def _speaks_openai(path: str) -> bool:
     return not path.startswith(_HF) or path.endswith("/completions")
 
 
-application = Gateway(State(Book(), redis.Redis.from_url(redis_url(), socket_connect_timeout=1, socket_timeout=10)))
+def _state() -> State:
+    return State(Book(), redis.Redis.from_url(redis_url(), socket_connect_timeout=1, socket_timeout=10))
+
+
+application = Gateway(_state)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 log = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+STALE = 30.0  # the age of what is no longer trusted to be fresh, but good enough while the source is away
 
 
 class SourceAway(Exception):
@@ -27,7 +28,8 @@ class Cache(Generic[K, V]):
         self._load, self._fresh, self._kept, self._size = load, fresh, kept, size
         self._entries: OrderedDict[K, tuple[V, float]] = OrderedDict()  # value, monotonic time of loading
         self._running: dict[K, asyncio.Task[V]] = {}
-        self._generation = 0
+        self._forgotten = 0  # how often something was forgotten,
+        self._expired = 0  # and how often everything was declared stale: what was asked for before is not fresh
 
     async def get(self, key: K) -> V:
         """The value of `key`. Raises SourceAway when it is not remembered well enough and cannot be asked for."""
@@ -50,7 +52,7 @@ class Cache(Generic[K, V]):
 
     def forget(self, matches: Callable[[K, V], bool] | None = None) -> None:
         """Drop what matches (default: everything); an answer that is on its way is not kept either."""
-        self._generation += 1
+        self._forgotten += 1
         self._running.clear()
         if matches is None:
             self._entries.clear()
@@ -60,16 +62,16 @@ class Cache(Generic[K, V]):
 
     def expire(self) -> None:
         """Ask again at the next use, but keep the values for the case that the source is away."""
-        self._generation += 1
+        self._expired += 1
         self._running.clear()
-        stale = time.monotonic() - 30.0
+        stale = time.monotonic() - STALE
         for key, (value, loaded) in self._entries.items():
             self._entries[key] = (value, min(loaded, stale))
 
     def _ask(self, key: K) -> "asyncio.Task[V]":
         task = self._running.get(key)
         if task is None:
-            task = self._running[key] = asyncio.get_running_loop().create_task(self._fill(key, self._generation))
+            task = self._running[key] = asyncio.get_running_loop().create_task(self._fill(key))
             task.add_done_callback(lambda done: self._asked(key, done))
         return task
 
@@ -79,10 +81,11 @@ class Cache(Generic[K, V]):
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, SourceAway):
             log.error("the gateway could not look something up", exc_info=error)
 
-    async def _fill(self, key: K, generation: int) -> V:
+    async def _fill(self, key: K) -> V:
+        forgotten, expired = self._forgotten, self._expired
         value = await self._load(key)
-        if generation == self._generation:
-            self._entries[key] = (value, time.monotonic())
+        if forgotten == self._forgotten:
+            self._entries[key] = (value, time.monotonic() - (STALE if expired != self._expired else 0.0))
             self._entries.move_to_end(key)
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)

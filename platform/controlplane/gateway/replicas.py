@@ -161,6 +161,12 @@ class Replicas:
                 self._known.pop(identifier).close()
         self._of[endpoint] = now
 
+    def close(self) -> None:
+        """The process ends: let go of all."""
+        for replica in self._known.values():
+            replica.close()
+        self._known.clear()
+
 
 class Balance:
     """Smooth weighted round robin: of any hundred requests in a row, each revision gets exactly its percent, evenly spread."""

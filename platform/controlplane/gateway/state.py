@@ -16,7 +16,7 @@ from controlplane.gateway.cache import Cache, SourceAway
 from controlplane.gateway.meter import Meter
 from controlplane.gateway.rates import DEFAULT_PER_MINUTE, Rates
 from controlplane.gateway.replicas import Balance, Replicas
-from controlplane.gateway.wire import Headers, Request, host_allowed
+from controlplane.gateway.wire import Headers, Request
 from controlplane.serving.routes import CHANNEL, EndpointRoute
 from controlplane.workspaces import revocation
 
@@ -54,6 +54,7 @@ class State:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self.flush()
+        self.replicas.close()
         if self.client is not None:
             with contextlib.suppress(RedisError, OSError):
                 await self.client.aclose()
@@ -62,9 +63,7 @@ class State:
     # Admission
 
     async def who(self, request: Request) -> Access:
-        """Whoever calls. Raises Problem 400 (host, token in the URL), 401, 403 (scope), 503 (database away and key not known)."""
-        if not host_allowed(request.headers.get(b"host", b"")):
-            raise Problem(400, "bad_host", "This host name is not served here.", "Add it to SLIPWAY_HOSTS if it should be.")
+        """Whoever calls. Raises Problem 400 (token in the URL), 401, 403 (scope), 503 (database away and key not known)."""
         in_url, token = token_in_url(request.query)
         if in_url:
             if token:

@@ -26,6 +26,7 @@ EVENT_STREAM: Headers = [
 ]
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 SEND_SECONDS = 10.0  # a client that takes nothing for this long is gone
+_ONCE = frozenset({b"host", b"content-length", b"authorization", b"content-type"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
@@ -54,7 +55,9 @@ class Request:
         if self.headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
             raise Problem(415, "compressed_body", "Compressed request bodies are not accepted.", "Send the body as it is.")
         length = self.headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or int(length) > limit):
+        if length is not None and not length.isdigit():
+            raise Problem(400, "bad_length", "Content-Length is not a number.")
+        if length is not None and int(length) > limit:
             raise too_large(limit)
         message = await self.receive()
         first: bytes = message.get("body", b"")
@@ -94,8 +97,22 @@ class Request:
             raise Disconnected from error
 
 
+def check_head(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """The gate before everything: a host of ours, and one word only on who calls and how long the body is. Raises Problem 400."""
+    seen = set()
+    for name, _ in headers:
+        if name in _ONCE:
+            if name in seen:
+                raise Problem(400, "bad_request", f"The header {name.decode()} comes twice.")
+            seen.add(name)
+    if b"content-length" in seen and b"transfer-encoding" in request.headers:
+        raise Problem(400, "bad_length", "The request says in two ways how long it is.")
+    if not host_allowed(request.headers.get(b"host", b"")):
+        raise Problem(400, "unknown_host", "The Host header does not name this installation.", "Set SLIPWAY_URL or SLIPWAY_HOSTS.")
+
+
 def too_large(limit: int) -> Problem:
-    return Problem(413, "body_too_large", f"The request body is over {limit} bytes.", "Send less in one request.")
+    return Problem(413, "too_large", f"The request body is over {limit} bytes.", "Send less in one request.")
 
 
 def _refuse(limit: int) -> bytes:

@@ -1,0 +1,144 @@
+"""Which replica answers: shares of the traffic, pins, lost and late replicas, clients that go away."""
+
+import socket
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from controlplane.gateway.app import application
+from controlplane.serving.models import Endpoint, Revision
+from controlplane.serving.models import Replica as Row
+from controlplane.serving.routes import announce
+
+from tests.controlplane.gateway.door import Door
+
+
+def test_traffic_is_split_as_asked(field: Any, door: Door) -> None:
+    endpoint = field.endpoint()
+    Revision.objects.update(traffic=75)
+    field.revision(endpoint, traffic=25, label="new")
+    seen = Counter(door.predict("x").headers["x-revision"] for _ in range(40))
+    assert seen == {"1": 30, "2": 10}
+
+
+def test_a_pin_reaches_a_revision_without_traffic(field: Any, door: Door) -> None:
+    endpoint = field.endpoint()
+    field.revision(endpoint, traffic=0, label="new")
+    assert door.predict("x", X_Revision="2").json[0][0]["label"] == "new"
+    assert door.predict("x").headers["x-revision"] == "1"
+    assert door.predict("x", X_Revision="9").code == "revision_not_ready"
+    assert door.predict("x", X_Revision="new").status == 422
+
+
+def test_F21_a_lost_replica_costs_no_request(field: Any, door: Door) -> None:
+    field.endpoint(replicas=2)
+    door.predict("warm")
+    failures: list[int] = []
+
+    def ask() -> None:
+        for _ in range(40):
+            if (status := door.predict("slow:0.01").status) != 200:
+                failures.append(status)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    field.replicas[0].kill()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_F21_one_replica_alone_is_503_until_it_is_back(field: Any, door: Door) -> None:
+    field.endpoint()
+    assert door.predict("x").status == 200
+    field.replicas[0].kill()
+    answer = door.predict("x")
+    assert (answer.status, answer.code) == (503, "replica_lost")
+    assert "retry-after" in answer.headers
+    field.replicas[0].up()
+    assert door.predict("x").status == 200
+
+
+def test_a_request_that_kills_replicas_is_tried_twice_only(field: Any, door: Door) -> None:
+    field.endpoint(replicas=3)
+    assert door.predict("die").status == 503
+    assert sum(len(replica.seen) for replica in field.replicas) == 2
+
+
+def test_F23_a_request_to_a_drained_replica_goes_to_the_new_revision(field: Any, door: Door) -> None:
+    endpoint = field.endpoint()
+    assert door.predict("x").status == 200
+    state = application._state
+    assert state is not None
+    client, state.client = state.client, None  # changes are not heard of
+    field.revision(endpoint, traffic=100, label="new")
+    Revision.objects.filter(revision=1).update(traffic=0, state="draining")
+    Row.objects.filter(revision__revision=1).update(state="draining")
+    field.replicas[0].kill()
+    assert door.predict("x").json[0][0]["label"] == "new"
+    state.client = client
+
+
+def test_F24_a_silent_replica_is_504_at_the_deadline_and_the_breaker_opens(field: Any, door: Door) -> None:
+    field.endpoint(limits={"deadline_seconds": 0.5})
+    door.predict("warm")
+    field.replicas[0].silent = True
+    for _ in range(5):
+        began = time.perf_counter()
+        answer = door.predict("x")
+        assert (answer.status, answer.code) == (504, "deadline_exceeded")
+        assert time.perf_counter() - began < 0.7
+    assert len(field.replicas[0].cancelled) == 5
+    began = time.perf_counter()
+    assert door.predict("x").status == 503
+    assert time.perf_counter() - began < 0.1
+    field.replicas[0].silent = False
+    end = time.monotonic() + 8
+    while door.predict("x").status != 200:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_B19_a_client_that_goes_away_ends_the_work(field: Any, door: Door) -> None:
+    field.endpoint()
+    door.predict("warm")
+    with socket.create_connection(("127.0.0.1", door.server.port)) as raw:
+        body = b'{"inputs": "slow:5"}'
+        head = f"POST /v1/endpoints/acme/mood HTTP/1.1\r\nHost: {door.server.host}\r\nAuthorization: Bearer {door.token}\r\n"
+        raw.sendall(head.encode() + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        time.sleep(0.3)
+    end = time.monotonic() + 2
+    while not field.replicas[0].cancelled:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_B19_a_stream_that_is_not_read_on_is_cancelled(field: Any, door: Door) -> None:
+    field.endpoint("poet", "text-generation")
+    with socket.create_connection(("127.0.0.1", door.server.port)) as raw:
+        body = b'{"model": "acme/poet", "prompt": "' + b"wait " * 40 + b'", "stream": true}'
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: {door.server.host}\r\nAuthorization: Bearer {door.token}\r\n"
+        raw.sendall(head.encode() + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert b"200 OK" in raw.recv(4096)
+    end = time.monotonic() + 2
+    while not field.replicas[0].cancelled:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_changed_endpoint_is_heard_of_at_once(field: Any, door: Door) -> None:
+    endpoint = field.endpoint()
+    assert door.predict("x").headers["x-revision"] == "1"
+    time.sleep(0.3)
+    field.revision(endpoint, traffic=100, label="new")
+    Revision.objects.filter(revision=1).update(traffic=0)
+    announce(endpoint)
+    time.sleep(0.2)
+    assert door.predict("x").headers["x-revision"] == "2"
+    Endpoint.objects.all().delete()
+    announce(endpoint)
+    time.sleep(0.2)
+    assert door.predict("x").status == 404
