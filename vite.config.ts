@@ -1,8 +1,9 @@
 /// <reference types="node" />
 // Builds the scripts, styles, fonts and the icon sprite into frontend_templates/assets/dist; django-vite reads its manifest.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import tailwindcss from "@tailwindcss/vite";
 import { defineConfig, type Plugin } from "vite";
 
@@ -40,10 +41,24 @@ function sprite(): Plugin {
   };
 }
 
+/** Compressed twins beside every text file; the server hands them out as they are. */
+function twins(): Plugin {
+  return {
+    name: "compressed-twins",
+    writeBundle({ dir = "" }, bundle) {
+      for (const name of Object.keys(bundle).filter((file) => /\.(js|css|svg)$/.test(file))) {
+        const body = readFileSync(join(dir, name));
+        writeFileSync(join(dir, `${name}.gz`), gzipSync(body, { level: 9 }));
+        writeFileSync(join(dir, `${name}.br`), brotliCompressSync(body));
+      }
+    },
+  };
+}
+
 export default defineConfig({
   root: ASSETS,
   base: "/static/",
-  plugins: [tailwindcss(), sprite()],
+  plugins: [tailwindcss(), sprite(), twins()],
   build: {
     outDir: join(ASSETS, "dist"),
     emptyOutDir: true,

@@ -33,7 +33,8 @@ export function icon(name: string, className = "icon"): SVGSVGElement {
 export function wordsOf(element: Element): (key: string, values?: Record<string, string | number>) => string {
   const block = element.querySelector('script[type="application/json"]');
   const words = JSON.parse(block?.textContent ?? "{}") as Record<string, string>;
-  return (key, values = {}) => (words[key] ?? key).replace(/%\((\w+)\)s/g, (_, name: string) => String(values[name] ?? ""));
+  return (key, values = {}) =>
+    (words[key] ?? key).replace(/%\((\w+)\)s|%%/g, (whole, name?: string) => (name ? String(values[name] ?? "") : whole.slice(1)));
 }
 
 let sayTimer = 0;

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Frame(AppConfig):
+    name = "controlplane.frame"
+    label = "frame"

@@ -1,0 +1,26 @@
+"""What the frame needs on every page; drawn lazily, so that partials and error pages pay nothing."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from controlplane.frame import assets, slots
+
+THEMES = ("system", "light", "dark")
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """theme, icons, font, workspace, role, counts of the sidebar. `request.workspace` and `.role` are set by the page's permission."""
+    workspace = getattr(request, "workspace", None)
+    theme = request.COOKIES.get("theme", "system")
+    return {
+        "theme": theme if theme in THEMES else "system",
+        "next_theme": THEMES[(THEMES.index(theme) + 1) % 3] if theme in THEMES else "light",
+        "icons_url": assets.url("icons.svg"),
+        "font_url": assets.font(),
+        "workspace": workspace,
+        "role": getattr(request, "role", None),
+        "switcher": SimpleLazyObject(lambda: [space for spaces in slots.switchers for space in spaces(request)]),
+        "counts": SimpleLazyObject(lambda: {name: count(workspace) for name, count in slots.counters.items()} if workspace else {}),
+    }

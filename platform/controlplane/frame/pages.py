@@ -1,0 +1,46 @@
+"""How a view answers: a whole page, or the part of it that htmx asked for."""
+
+import re
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from controlplane.errors import Problem
+
+_TARGET = re.compile(r"^[a-z-]+#([a-z][a-z0-9-]*)$")
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any], *, parts: tuple[str, ...] = (), status: int = 200) -> HttpResponse:
+    """The page, or its partial of the same name as the htmx target, if that is one of `parts`.
+
+    The permission was checked by the view's decorator before either is drawn.
+    """
+    match = _TARGET.match(request.headers.get("HX-Target", ""))
+    if match and request.headers.get("HX-Request-Type") == "partial" and match[1] in parts:
+        template = f"{template}#{match[1]}"
+    response = render(request, template, context, status=status)
+    response["Vary"] = "HX-Request, HX-Target, Cookie, Accept-Language"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def done(request: HttpRequest, text: Any) -> None:
+    """What came of an action, said on the page that follows."""
+    messages.success(request, str(text))
+
+
+def sorry(request: HttpRequest, problem: Problem) -> None:
+    """Why an action did not happen, and what to do, said on the page that follows."""
+    messages.error(request, f"{problem.detail} {problem.hint}".strip())
+
+
+def wrong_fields(problem: Problem) -> dict[str, str]:
+    """Field → message of a Problem's errors; what has no field stands under the empty name. Two for one field are joined."""
+    out: dict[str, str] = {}
+    for error in problem.errors:
+        place = [str(part) for part in error.get("loc", []) if part != "body"]
+        name = ".".join(place)
+        out[name] = f"{out[name]} {error.get('msg', '')}" if name in out else str(error.get("msg", ""))
+    return out or {"": f"{problem.detail} {problem.hint}".strip()}

@@ -1,0 +1,109 @@
+"""Where rooms hand in what the frame draws: counts beside the sidebar's entries, stops of the lineage line, cards of the home page.
+
+A room registers at import of its `nav.py`; the frame asks at drawing time. So the frame knows no room, and a lower room none above it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Count(NamedTuple):
+    """total: beside the entry, "" for none · live: something is turning."""
+
+    total: int | str
+    live: bool = False
+
+
+class Stop(NamedTuple):
+    """One stop of the life cycle. url: empty where it does not exist yet (then `text` says when it will)."""
+
+    label: Any
+    text: Any
+    url: str = ""
+
+
+@dataclass
+class Thread:
+    """What is known of one life cycle, as references: dataset and model `name@n`, job number, endpoint name.
+
+    A page fills in its own; finders fill in the rest, each from what stands before it. here: the page's own stop.
+    """
+
+    workspace: Any
+    here: str
+    dataset: str = ""
+    job: int | None = None
+    model: str = ""
+    endpoint: str = ""
+    stops: dict[str, Stop] = field(default_factory=dict)
+
+
+class Card(NamedTuple):
+    """A card of the home page. side: stands in the narrow column."""
+
+    template: str
+    context: dict[str, Any]
+    side: bool = False
+
+
+ORDER = ("dataset", "job", "model", "endpoint")
+counters: dict[str, Callable[[Any], Count]] = {}
+finders: dict[str, Callable[[Thread], Stop]] = {}
+cards: dict[str, Callable[[Any], Card | None]] = {}
+first_steps: dict[str, Callable[[Any], dict[str, Any]]] = {}
+# workspace, text → (title of the group, [(name, note, address)]); in the order of the rooms
+searches: list[Callable[[Any, str], tuple[Any, list[tuple[str, Any, str]]]]] = []
+
+
+# request → [{slug, title, role}]: the workspaces of the person; one room knows them
+switchers: list[Callable[[Any], list[dict[str, Any]]]] = []
+
+
+def counter(entry: str) -> Callable[[Callable[[Any], Count]], Callable[[Any], Count]]:
+    """Registers the count of a sidebar entry: workspace → Count."""
+
+    def register(count: Callable[[Any], Count]) -> Callable[[Any], Count]:
+        counters[entry] = count
+        return count
+
+    return register
+
+
+def finder(kind: str) -> Callable[[Callable[[Thread], Stop]], Callable[[Thread], Stop]]:
+    """Registers who draws a stop of the lineage line; it may write what it found into the thread."""
+
+    def register(find: Callable[[Thread], Stop]) -> Callable[[Thread], Stop]:
+        finders[kind] = find
+        return find
+
+    return register
+
+
+def card(name: str) -> Callable[[Callable[[Any], Card | None]], Callable[[Any], Card | None]]:
+    """Registers a card of the home page: request → Card, or None when there is nothing to say."""
+
+    def register(make: Callable[[Any], Card | None]) -> Callable[[Any], Card | None]:
+        cards[name] = make
+        return make
+
+    return register
+
+
+def first_step(kind: str) -> Callable[[Callable[[Any], dict[str, Any]]], Callable[[Any], dict[str, Any]]]:
+    """Registers a stop of the first run: workspace → {done, text, url, action}."""
+
+    def register(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+        first_steps[kind] = step
+        return step
+
+    return register
+
+
+def stops(thread: Thread) -> list[tuple[str, Stop]]:
+    """The four stops in order. Backwards first from the page's own, so that what lies before is known to what follows."""
+    at = ORDER.index(thread.here)
+    for kind in [*reversed(ORDER[: at + 1]), *ORDER[at + 1 :]]:
+        if kind in finders:
+            thread.stops[kind] = finders[kind](thread)
+    return [(kind, thread.stops[kind]) for kind in ORDER if kind in thread.stops]

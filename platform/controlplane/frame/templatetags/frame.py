@@ -1,0 +1,110 @@
+"""Tags of every page: icons, badges, times, figures, the lineage line, words for scripts."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
+from django.utils.translation import get_language
+
+from controlplane.frame import assets, figures, slots
+from controlplane.frame.reasons import words as reason_words
+from controlplane.frame.states import look
+from controlplane.frame.words import WORDS
+
+register = template.Library()
+register.filter("size", figures.size)
+register.filter("figure", figures.figure)
+register.filter("duration", figures.duration)
+register.filter("reason", reason_words)
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """An icon of the sprite; decoration only, the word stands beside it."""
+    classes = f"icon {extra}".strip()
+    return format_html('<svg class="{}" aria-hidden="true"><use href="{}#{}"></use></svg>', classes, assets.url("icons.svg"), name)
+
+
+@register.simple_tag
+def state(thing: Any, kind: str = "", note: str = "") -> SafeString:
+    """The badge of a state: icon and word, never colour alone. note: a figure behind the word, such as 62 %."""
+    shown = look(thing, kind)
+    mark = icon(shown.icon, "spin" if shown.live else "")
+    return format_html('<span class="badge {}">{}{}{}</span>', shown.tone, mark, shown.word, f" {note}" if note else "")
+
+
+@register.simple_tag
+def state_word(value: str, kind: str) -> str:
+    """The word of a state alone, for filters."""
+    return str(look(value, kind).word)
+
+
+@register.simple_tag
+def when(at: datetime | None, form: str = "when") -> SafeString:
+    """A time: here in the account's zone, by script in the reader's. form: when | clock | date."""
+    if at is None:
+        return mark_safe("–")
+    local = localtime(at)
+    text = {"clock": f"{local:%H:%M}", "date": f"{local:%Y-%m-%d}"}.get(form, f"{local:%Y-%m-%d %H:%M}")
+    return format_html('<time datetime="{}" data-form="{}">{}</time>', at.isoformat(), form, text)
+
+
+@register.simple_tag
+def lineage(thread: slots.Thread) -> SafeString:
+    """The life cycle as a line: filled = exists, blue = here, hollow = not yet."""
+    items = []
+    for kind, stop in slots.stops(thread):
+        here = kind == thread.here
+        text = format_html('<a href="{}"><b>{}</b></a>', stop.url, stop.text) if stop.url and not here else format_html("<b>{}</b>", stop.text)
+        mark = mark_safe(' aria-current="step"') if here else "" if stop.url else mark_safe(' class="todo"')
+        items.append(format_html("<li{}><small>{}</small>{}</li>", mark, stop.label, text))
+    return format_html('<ol class="lineage">{}</ol>', mark_safe("".join(items)))
+
+
+@register.simple_tag
+def words(island: str) -> SafeString:
+    """The words a script says, as a JSON block inside its tag."""
+    text = json.dumps({key: str(word) for key, word in WORDS[island].items()}, ensure_ascii=False)
+    safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return mark_safe(f'<script type="application/json">{safe}</script>')  # noqa: S308 our own words, angle brackets escaped
+
+
+@register.filter
+def said(both: Any) -> str:
+    """The words of the reader's language out of {en, zh} or a pair of both."""
+    chinese = (get_language() or "").startswith("zh")
+    if isinstance(both, Mapping):
+        return str(both.get("zh" if chinese else "en") or both.get("en") or "")
+    if isinstance(both, tuple):
+        return str(both[1] if chinese else both[0])
+    return str(both)
+
+
+@register.filter
+def initials(name: Any) -> str:
+    """Up to two letters for an avatar: ML for Mei Lin, m for mei@…"""
+    parts = str(name).split("@")[0].replace(".", " ").replace("-", " ").split()
+    return ("".join(part[0] for part in parts[:2]) or "?").upper()
+
+
+@register.filter
+def get(mapping: Mapping[str, Any] | None, key: Any) -> Any:
+    """mapping[key], or nothing."""
+    return (mapping or {}).get(key, "")
+
+
+@register.filter
+def plain(value: Any) -> bool:
+    """Whether it can be shown in one line: neither nothing nor a list or table."""
+    return value is not None and not isinstance(value, list | dict)
+
+
+@register.filter
+def percent(part: float | None, whole: float | None = 1) -> float:
+    """part of whole in percent, 0 to 100."""
+    return round(min(100.0, max(0.0, 100 * part / whole)), 2) if part and whole else 0.0

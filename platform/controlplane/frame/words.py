@@ -1,0 +1,87 @@
+"""Words the islands say. `%(name)s` is filled in by the script."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+WORDS: dict[str, dict[str, Any]] = {
+    "job-live": {
+        "stale": _("Reconnecting, last update %(time)s"),
+        "ended": _("Live updates ended. Reload the page to go on."),
+    },
+    "log-view": {
+        "log": _("Log"),
+        "following": _("Follow"),
+        "find": _("Find in log"),
+        "previous": _("Previous match"),
+        "next": _("Next match"),
+        "none": _("Not in this log"),
+        "match": _("%(at)s of %(of)s"),
+        "level": _("Level"),
+        "level_all": _("All levels"),
+        "level_info": _("Info and above"),
+        "level_warning": _("Warnings and above"),
+        "level_error": _("Errors only"),
+        "time": _("Time"),
+        "clock": _("Clock"),
+        "elapsed": _("Elapsed"),
+        "download": _("Download"),
+        "new": _("%(n)s new lines"),
+        "copied": _("%(n)s lines copied"),
+    },
+    "metric-charts": {
+        "tools": _("Chart settings"),
+        "axis": _("Horizontal axis"),
+        "step": pgettext_lazy("axis", "Step"),
+        "time": pgettext_lazy("axis", "Time"),
+        "smoothing": _("Smoothing"),
+        "log": _("Log scale"),
+        "table": _("Show as table"),
+        "reset": _("Reset zoom"),
+        "none": _("No figures yet. They appear here while the job runs."),
+        "sentence": _("%(name)s went from %(from)s to %(to)s over %(steps)s steps. Arrow keys move the cursor."),
+        "newer": _("Newer"),
+        "older": _("Older"),
+    },
+    "upload-zone": {
+        "drop": _("Drop files or a folder here"),
+        "kinds": _("CSV, TSV, JSON, JSONL, Parquet, TXT, or a ZIP or TAR of images in class folders"),
+        "file": _("Choose files"),
+        "folder": _("Choose a folder"),
+        "waiting": _("Waiting"),
+        "uploading": _("Uploading"),
+        "paused": _("Paused"),
+        "failed": _("Failed"),
+        "done": _("Uploaded"),
+        "pause": _("Pause"),
+        "resume": _("Resume"),
+        "again": _("Try again"),
+        "remove": _("Remove"),
+        "progress": _("Progress"),
+        "ends": _("done at %(clock)s, %(left)s left"),
+        "choose": _("Stopped at %(percent)s%%. Choose the same file to go on."),
+        "files": _("%(done)s of %(all)s files"),
+        "waits": _("This goes on by itself when the upload is done."),
+        "type": _("%(name)s cannot be read. Accepted: CSV, TSV, JSON, JSONL, Parquet, TXT, ZIP, TAR."),
+        "big": _("%(name)s is larger than %(limit)s."),
+        "empty": _("%(name)s is empty."),
+    },
+    "play-ground": {
+        "send": _("Send"),
+        "stop": _("Stop"),
+        "input": _("Your text"),
+        "you": _("You"),
+        "keys": _("Enter sends, Shift+Enter breaks the line"),
+        "picture": _("Choose picture"),
+        "drop": _("Drop a picture here"),
+        "took": _("%(ms)s ms · %(version)s"),
+        "speed": _("%(first)s ms first · %(rate)s tokens/s · %(n)s tokens"),
+        "expired": _("This page's key has ended. Reload the page to get a new one."),
+        "network": _("No connection to the server. Check the network and try again."),
+    },
+}
+WORDS["model-upload"] = WORDS["upload-zone"] | {
+    "kinds": _("A Hugging Face folder as ZIP or TAR"),
+    "type": _("%(name)s cannot be read. Accepted: ZIP, TAR, TAR.GZ."),
+}

@@ -1,0 +1,16 @@
+"""Pages of models."""
+
+from django.urls import path
+
+from controlplane.registry import nav, views
+
+urlpatterns = [
+    path("w/<slug:ws>/models", views.models, name="models"),
+    path("w/<slug:ws>/models/new", views.new, name="new-model"),
+    path("w/<slug:ws>/models/<slug:name>", views.model, name="model"),
+    path("w/<slug:ws>/models/<slug:name>/<int:n>", views.version, name="model-version"),
+    path("w/<slug:ws>/models/<slug:name>/<int:n>/evaluate", views.evaluate, name="evaluate-model"),
+    path("w/<slug:ws>/models/<slug:name>/<int:n>/delete", views.delete, name="delete-model"),
+    path("w/<slug:ws>/models/<slug:name>/<int:n>/<slug:tab>", views.version, name="model-tab"),
+]
+__all__ = ["nav", "urlpatterns"]

@@ -1,0 +1,168 @@
+"""Pages of models: the list, bringing one, a version with report, card, files and lineage."""
+
+from typing import Any
+
+import nh3
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from markdown_it import MarkdownIt
+
+from controlplane import catalog
+from controlplane.data.models import DatasetVersion
+from controlplane.errors import Problem
+from controlplane.frame import slots
+from controlplane.frame.pages import done, page, sorry, wrong_fields
+from controlplane.limits import limit
+from controlplane.paging import ListQuery, listing
+from controlplane.registry import files, report, services
+from controlplane.registry.api import the_model, the_version, visible
+from controlplane.registry.models import ModelVersion
+from controlplane.workspaces.access import needs
+from controlplane.workspaces.models import Role
+from workers.contract.states import VersionState
+
+TABS = ("report", "card", "files", "lineage", "versions")
+REPORT_FILE = "evaluation.json"
+_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def card(text: str) -> SafeString:
+    """Markdown as HTML: no raw HTML, no scripts, no pictures from elsewhere."""
+    html = nh3.clean(_markdown.render(text), tags=nh3.ALLOWED_TAGS - {"img"}, url_schemes={"http", "https", "mailto"})
+    return mark_safe(html)  # noqa: S308 cleaned one line above
+
+
+@require_GET
+@needs("viewer", query=("q", "cursor", "task"))
+def models(request: HttpRequest, ws: str) -> HttpResponse:
+    query = ListQuery(q=request.GET.get("q", "")[:200], cursor=request.GET.get("cursor") or None)
+    rows = visible(request)
+    if request.GET.get("task"):
+        rows = rows.filter(task=request.GET["task"])
+    found = listing(rows, query, show=lambda row: row, sorts={"created_at": "created_at"}, search=["name", "title", "task"])
+    context = {"nav": "models", "crumbs": [(_("Registry"), "")], "may_edit": request.role.includes(Role.EDITOR), **found}  # type: ignore[attr-defined]
+    return page(request, "registry/list.html", context, parts=("rows",))
+
+
+@require_GET
+@needs("viewer")
+def model(request: HttpRequest, ws: str, name: str) -> HttpResponse:
+    """To its newest version."""
+    newest = the_model(request, name).versions.order_by("-version").first()
+    if newest is None:
+        raise Http404
+    return redirect("model-version", ws=ws, name=name, n=newest.version)
+
+
+@require_http_methods(["GET", "POST"])
+@needs("editor")
+def new(request: HttpRequest, ws: str) -> HttpResponse:
+    """A model somebody brings: an archive that was uploaded, or a hub id."""
+    form = {name: request.POST.get(name, "").strip() for name in ("name", "title", "task", "hub_id")}
+    wrong: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            made = services.bring_model(
+                workspace=request.workspace,  # type: ignore[attr-defined]
+                user=request.user,
+                name=form["name"],
+                title=form["title"],
+                task=form["task"],
+                uploads=request.POST.getlist("uploads") or None,
+                hub_id=form["hub_id"] or None,
+            )
+            return redirect("model-version", ws=ws, name=made.model.name, n=made.version)
+        except Problem as problem:
+            wrong = wrong_fields(problem)
+    context = {
+        "nav": "models",
+        "crumbs": [(_("Registry"), reverse("models", kwargs={"ws": ws})), (_("Bring a model"), "")],
+        "form": form,
+        "wrong": wrong,
+        "kept": request.POST.getlist("uploads"),
+        "tasks": sorted({spec.task() for spec in catalog.recipes().values() if spec.base_architectures}),
+        "limit": limit("upload_file"),
+    }
+    return page(request, "registry/new.html", context, status=422 if wrong else 200)
+
+
+@require_GET
+@needs("viewer")
+def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report") -> HttpResponse:
+    if tab not in TABS:
+        raise Http404
+    found = the_version(request, name, n)
+    before = found.model.versions.filter(version__lt=n, state=VersionState.READY).order_by("-version").first()
+    evaluations = list(found.evaluations.select_related("job").order_by("-created_at")[:20])
+    serving = [revision.endpoint for revision in found.revisions.filter(state__in=services.LIVE_REVISIONS).select_related("endpoint")]
+    context = {
+        "nav": "models",
+        "crumbs": [(_("Registry"), reverse("models", kwargs={"ws": ws})), (name, reverse("model", kwargs={"ws": ws, "name": name})), (f"v{n}", "")],
+        "version": found,
+        "tab": tab,
+        "importing": found.state == VersionState.IMPORTING,
+        "thread": _thread(request, found),
+        "before": before,
+        "headline": report.headline(found, before),
+        "matrix": report.matrix([e for e in evaluations if e.state == "ready"], _own_report(found)) if tab == "report" else None,
+        "evaluations": evaluations,
+        "datasets": _datasets(request) if tab == "report" else [],
+        "card": card(found.card) if tab == "card" else "",
+        "versions": found.model.versions.select_related("created_by").order_by("-version"),
+        "endpoints": {endpoint.name: endpoint for endpoint in serving}.values(),
+        "api": f"/api/v1/workspaces/{ws}/models/{name}/versions/{n}",
+        "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
+    }
+    return page(request, "registry/version.html", context)
+
+
+def _thread(request: HttpRequest, version: ModelVersion) -> slots.Thread:
+    job = version.job.number if version.job and version.job.kind == "train" else None
+    dataset = str(version.lineage.get("dataset") or "")
+    return slots.Thread(request.workspace, here="model", model=str(version), job=job, dataset=dataset)  # type: ignore[attr-defined]
+
+
+def _own_report(version: ModelVersion) -> dict[str, Any]:
+    """What training measured on the held-out split, from the version's own files."""
+    if not any(file["name"] == REPORT_FILE for file in version.files):
+        return {}
+    return files.read_json(version.files, REPORT_FILE)
+
+
+def _datasets(request: HttpRequest) -> list[DatasetVersion]:
+    rows = DatasetVersion.objects.filter(dataset__workspace=request.workspace, state=VersionState.READY).select_related("dataset")  # type: ignore[attr-defined]
+    return list(rows.defer("statistics", "shards", "sources").order_by("-created_at")[:100])
+
+
+@require_POST
+@needs("editor")
+def evaluate(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
+    try:
+        made = services.evaluate(
+            version=the_version(request, name, n),
+            user=request.user,
+            dataset=request.POST.get("dataset", ""),
+            split=request.POST.get("split") or "test",
+            columns=None,
+        )
+        if made.job:
+            return redirect("job", ws=ws, number=made.job.number)
+    except Problem as problem:
+        sorry(request, problem)
+    return redirect("model-version", ws=ws, name=name, n=n)
+
+
+@require_POST
+@needs("editor")
+def delete(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
+    try:
+        services.delete_version(version=the_version(request, name, n))
+    except Problem as problem:
+        sorry(request, problem)
+        return redirect("model-tab", ws=ws, name=name, n=n, tab="versions")
+    done(request, _("%(name)s v%(n)s was deleted.") % {"name": name, "n": n})
+    return redirect("models", ws=ws)

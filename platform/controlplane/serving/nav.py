@@ -1,0 +1,61 @@
+"""What this room hands to the frame: count, stop of the lineage line, first step, what search finds."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from controlplane.frame import slots
+from controlplane.serving.models import Endpoint, Revision
+from workers.contract.states import EndpointState
+
+
+def address(ws: str, name: str) -> str:
+    return reverse("endpoint", kwargs={"ws": ws, "name": name})
+
+
+@slots.counter("endpoints")
+def count(workspace: Any) -> slots.Count:
+    rows = Endpoint.objects.filter(workspace=workspace)
+    return slots.Count(rows.count() or "", live=rows.filter(state=EndpointState.DEPLOYING).exists())
+
+
+@slots.finder("endpoint")
+def stop(thread: slots.Thread) -> slots.Stop:
+    """The endpoint itself, else those that serve the model."""
+    ws = thread.workspace.slug
+    if thread.endpoint:
+        if not thread.model:
+            row = Revision.objects.filter(endpoint__workspace=thread.workspace, endpoint__name=thread.endpoint).order_by("-traffic", "-revision").first()
+            thread.model = row.model if row else ""
+        return slots.Stop(_("Endpoint"), thread.endpoint, address(ws, thread.endpoint))
+    rows = Revision.objects.filter(endpoint__workspace=thread.workspace, model=thread.model) if thread.model else Revision.objects.none()
+    names = sorted({row.endpoint.name for row in rows.exclude(state__in=["stopped", "failed"]).select_related("endpoint")})
+    if not names:
+        return slots.Stop(_("Endpoint"), _("Not deployed"))
+    return slots.Stop(_("Endpoint"), ", ".join(names[:3]), address(ws, names[0]))
+
+
+@slots.first_step("endpoint")
+def first_step(workspace: Any) -> dict[str, Any]:
+    endpoint = Endpoint.objects.filter(workspace=workspace).order_by("-created_at").first()
+    if endpoint is None:
+        return {"done": False, "text": "", "url": reverse("new-endpoint", kwargs={"ws": workspace.slug}), "action": _("Deploy a model")}
+    return {"done": True, "text": endpoint.name, "url": address(workspace.slug, endpoint.name), "action": ""}
+
+
+@slots.card("endpoints")
+def trouble(request: HttpRequest) -> slots.Card | None:
+    """Endpoints that do not answer as they should."""
+    states = [EndpointState.FAILED, EndpointState.DEGRADED]
+    rows = list(Endpoint.objects.filter(workspace=request.workspace, state__in=states).order_by("-updated_at")[:5])  # type: ignore[attr-defined]
+    return slots.Card("serving/trouble.html", {"endpoints": rows}) if rows else None
+
+
+def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
+    rows = Endpoint.objects.filter(workspace=workspace, name__icontains=q).order_by("-created_at")[:5]
+    return _("Endpoints"), [(row.name, row.task, address(workspace.slug, row.name)) for row in rows]
+
+
+slots.searches.append(find)

@@ -1,0 +1,12 @@
+"""Pages of starting a job, and of going on from one."""
+
+from django.urls import path
+
+from controlplane.training import views
+
+urlpatterns = [
+    path("w/<slug:ws>/jobs/new", views.new, name="new-job"),
+    path("w/<slug:ws>/jobs/<int:number>/resume", views.resume, name="resume-job"),
+    path("w/<slug:ws>/jobs/<int:number>/retry", views.retry, name="retry-job"),
+    path("w/<slug:ws>/jobs/<int:number>/checkpoints/<int:step>", views.register, name="register-checkpoint"),
+]
