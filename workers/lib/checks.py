@@ -3,6 +3,7 @@
 from typing import Any
 
 from workers.contract.recipe import Column
+from workers.lib import labels
 
 Problem = dict[str, Any]
 
@@ -45,14 +46,13 @@ def classes(column: str | None, statistics: dict[str, Any]) -> list[Problem]:
 
 
 def _column(column: str | None, statistics: dict[str, Any]) -> dict[str, Any]:
-    found = statistics.get("columns")
-    if isinstance(found, list):
-        found = {entry.get("name"): entry for entry in found if isinstance(entry, dict)}
-    entry = (found or {}).get(column)
+    """The statistics of one column: {type, nulls, distinct, values?: [[value, rows]], …}."""
+    entry = (statistics.get("columns") or {}).get(column)
     return entry if isinstance(entry, dict) else {}
 
 
 def _counts(column: str | None, statistics: dict[str, Any]) -> dict[str, int]:
-    """value -> rows of a label column, when the statistics hold them all."""
-    counts = _column(column, statistics).get("values")
-    return {str(name): int(rows) for name, rows in counts.items()} if isinstance(counts, dict) else {}
+    """label -> rows over all splits, when the statistics hold every value."""
+    pairs = _column(column, statistics).get("values") or []
+    named = ((labels.name_of(value, []), rows) for value, rows in pairs)
+    return {name: int(rows) for name, rows in named if name is not None}

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from transformers.utils import logging
 
 NAMES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -16,12 +17,13 @@ def cpu_has_bf16() -> bool:
 
 
 def prepare(device: str, threads: int) -> torch.device:
-    """Set this process's threads and matmul kernels. Call once, before the first tensor operation.
+    """Set this process's threads and matmul kernels, and keep libraries' progress bars out of the log. Call it before the first tensor.
 
     On a CPU without AMX "medium" picks oneDNN's fp32 kernels, which keep fp32's accuracy and are about twice as fast; with AMX or
     on a GPU the same word would lower the precision, so it is left alone there.
     """
     torch.set_num_threads(max(1, threads))
+    logging.disable_progress_bar()
     if device == "cpu" and not cpu_has_amx():
         torch.set_float32_matmul_precision("medium")
     return torch.device(device)

@@ -14,7 +14,7 @@ def confusion(actual: NDArray[np.int64], predicted: NDArray[np.int64], classes: 
 
 
 def report(matrix: NDArray[np.int64], labels: list[str], loss: float) -> dict[str, Any]:
-    """accuracy, f1_macro, loss, and per class precision, recall, f1, support. Macro-F1: the mean over classes that occur, truly or predicted."""
+    """accuracy, f1_macro (mean over classes that occur, truly or predicted), loss; per class precision, recall, f1, support."""
     hits, support, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     precision, recall = hits / np.maximum(predicted, 1), hits / np.maximum(support, 1)
     f1 = 2 * hits / np.maximum(support + predicted, 1)

@@ -53,9 +53,15 @@ def grouped(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) 
     return [batches[index] for index in random.permutation(len(batches))]
 
 
-def padded(rows: Sequence[NDArray[np.int32]], pad: int, *, left: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """(ids, mask), both (rows, longest) int64."""
-    longest = max(map(len, rows))
+def width_of(longest: int) -> int:
+    """The next multiple of 8."""
+    return -(-longest // 8) * 8
+
+
+def padded(rows: Sequence[NDArray[np.int32]], pad: int, most: int, *, left: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    """(ids, mask), both (rows, width) int64; width: the longest row, rounded up within `most`, so that few shapes occur
+    (kernels are made per shape)."""
+    longest = min(width_of(max(map(len, rows))), most)
     ids = np.full((len(rows), longest), pad, np.int64)
     mask = np.zeros((len(rows), longest), np.int64)
     for number, row in enumerate(rows):
@@ -69,6 +75,6 @@ def pieces(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64
     order = np.argsort(lengths, kind="stable")[::-1]
     start = 0
     while start < len(order):
-        count = max(1, budget // max(1, int(lengths[order[start]])))
+        count = max(1, budget // max(1, width_of(int(lengths[order[start]]))))
         yield order[start : start + count]
         start += count

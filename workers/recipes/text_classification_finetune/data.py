@@ -1,0 +1,84 @@
+"""From rows of the dataset to rows of tokens and targets, without holding the texts."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from workers.contract.recipe import Run, UserError
+from workers.lib import labels
+from workers.lib.text import Rows
+from workers.recipes.text_classification_finetune.model import Classifier
+
+
+class Split(NamedTuple):
+    """rows: tokens, already cut · targets: (rows,) int64 class indices."""
+
+    rows: Rows
+    targets: NDArray[np.int64]
+
+
+def texts(run: Run, split: str) -> Iterator[str]:
+    """All texts of a split, second texts included, to learn a vocabulary from."""
+    for batch in run.batches(split):
+        for role in ("text", "text_pair"):
+            yield from (str(value) for value in batch.get(role, []) if value)
+
+
+def label_names(run: Run) -> list[str]:
+    """The classes of the training split. Raises UserError `one_class`, `too_many_classes`."""
+    counts = Counter[str]()
+    for batch in run.batches("train"):
+        counts.update(name for name in (labels.name_of(value, run.classes) for value in batch["label"]) if name is not None)
+    return labels.names_of(run, counts)
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, first: list[str], second: list[str] | None, limit: int) -> list[list[int]]:
+    """Token ids with the tokenizer's special tokens, at most `limit` each; of a pair the longer text is cut."""
+    found: list[list[int]] = tokenizer(
+        first,
+        second,
+        truncation=True,
+        max_length=limit,
+        add_special_tokens=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )["input_ids"]
+    return found
+
+
+def read(run: Run, split: str, classifier: Classifier) -> Split:
+    """The split's tokens and targets. Rows without text or label, or with a label unknown to training, are left out and counted in the log.
+
+    Raises UserError `no_rows` when nothing is left.
+    """
+    limit, parts, targets = classifier.limit, [], []
+    left_out = cut = total = 0
+    for batch in run.batches(split):
+        numbers = labels.indices(batch["label"], classifier.labels, run.classes)
+        keep = [row for row, value in enumerate(batch["text"]) if value not in (None, "") and numbers[row] >= 0]
+        total, left_out = total + len(numbers), left_out + len(numbers) - len(keep)
+        if keep:
+            rows = Rows.of(encode(classifier.tokenizer, *_texts(batch, keep, classifier.prefix), limit))
+            cut += int((rows.lengths >= limit).sum())
+            parts.append(rows)
+            targets += [numbers[row] for row in keep]
+    if not targets:
+        hint = "Check that the roles text and label point at the right columns."
+        raise UserError("no_rows", f"the split {split} has no row with both text and label", hint, {"split": split})
+    if left_out:
+        run.log(f"{split}: {left_out} of {total} rows have no text or no known label and are left out", "warning")
+    if cut:
+        run.log(f"{split}: {cut} of {len(targets)} texts reach {limit} tokens; what is beyond is cut")
+    return Split(Rows.join(parts), np.asarray(targets, np.int64))
+
+
+def _texts(batch: dict[str, list[Any]], keep: list[int], prefix: str) -> tuple[list[str], list[str] | None]:
+    first = [prefix + str(batch["text"][row]) for row in keep]
+    if not batch.get("text_pair"):
+        return first, None
+    return first, [prefix + str(batch["text_pair"][row] or "") for row in keep]

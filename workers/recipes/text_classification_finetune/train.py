@@ -1,0 +1,156 @@
+"""Learn to sort texts into classes; see `model.py` for the two kinds of model and `workers/lib/loop.py` for the loop."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from workers.contract.recipe import Run
+from workers.lib import classify, device, loop, metrics, text, vocabulary
+from workers.recipes.text_classification_finetune import data, model
+from workers.recipes.text_classification_finetune.spec import TextClassificationFinetune
+
+EVALUATION_TOKENS = 8192  # of one batch when measuring
+
+
+def train(run: Run, spec: TextClassificationFinetune) -> dict[str, float]:
+    """The held-out metrics under test/…; run.model_dir holds a folder that `from_pretrained` opens, and `evaluation.json`."""
+    torch.manual_seed(spec.seed)
+    return Training(run, spec).run_all()
+
+
+class Training:
+    """One run: tokenizer, data, model, loop, report."""
+
+    def __init__(self, run: Run, spec: TextClassificationFinetune) -> None:
+        self.run, self.spec = run, spec
+        self.device = device.prepare(run.device, run.threads)
+        self.precision = device.resolve_precision(spec.precision, self.device)
+        self.classifier = self._classifier()
+        self.train, self.validation = self._read("train"), self._read("validation")
+        self.parts = None if run.base_model or not spec.subword_dropout else vocabulary.halves(self.classifier.tokenizer)
+        self.rows = self.train.rows  # of the current epoch
+        self._say_what()
+
+    def _classifier(self) -> model.Classifier:
+        run, spec, attention = self.run, self.spec, device.attention_for(self.device)
+        labels = data.label_names(run)
+        source = run.resume / "model" if run.resume else run.base_model
+        tokenizer = model.tokenizer_of(source) if source else vocabulary.pieces(data.texts(run, "train"), spec.vocab_size, spec.max_length)
+        if run.resume:
+            network = model.opened(run.resume / "model", attention)
+            if run.base_model:
+                model.freeze_words(network, spec)
+        elif run.base_model:
+            network = model.from_base(run.base_model, labels, spec, attention)
+        else:
+            network = model.from_scratch(tokenizer, labels, spec, attention)
+        limit, prefix = model.longest(network.config, spec.max_length), model.prefix_of(run.base_model, spec.text_prefix)
+        return model.Classifier(network.to(self.device), tokenizer, labels, limit, prefix)
+
+    def _read(self, split: str) -> data.Split:
+        if not self.run.splits.get(split):
+            self.run.log(f"the dataset has no {split} rows: nothing is measured on it", "warning")
+            return data.Split(text.Rows.of([]), np.zeros(0, np.int64))
+        return data.read(self.run, split, self.classifier)
+
+    def _say_what(self) -> None:
+        network = self.classifier.model
+        weights = sum(weight.numel() for weight in network.parameters())
+        moving = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+        kind = "base model" if self.run.base_model else "from scratch"
+        self.run.log(f"{kind} ({network.config.model_type}), {weights:,} weights, {moving:,} of them trained, in {self.precision}")
+        rows = self.train.rows
+        self.run.log(f"{len(rows)} training rows of {rows.lengths.mean():.0f} tokens on average, {len(self.classifier.labels)} classes")
+        if self.classifier.prefix:
+            self.run.log(f"each text gets the prefix {self.classifier.prefix!r}")
+
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The epoch's batches, grouped by length; sets the epoch's tokens where pieces are broken at random."""
+        if self.parts is not None:
+            random = np.random.default_rng((self.spec.seed, epoch, 1))
+            self.rows = vocabulary.broken(self.train.rows, self.parts, self.spec.subword_dropout, random)
+        return text.grouped(self.rows.lengths, self.spec.batch_size, self.spec.seed, epoch)
+
+    def measure(self, split: data.Split) -> dict[str, Any]:
+        return measure(self.run, self.classifier, split, self.precision)
+
+    def evaluate(self) -> dict[str, float]:
+        return metrics.headline(self.measure(self.validation), "eval") if len(self.validation.targets) else {}
+
+    def run_all(self) -> dict[str, float]:
+        weights = self._class_weights()
+        criterion = torch.nn.CrossEntropyLoss(weights, label_smoothing=self.spec.label_smoothing)
+
+        def loss(batch: Any) -> torch.Tensor:
+            targets = torch.from_numpy(self.train.targets[batch]).to(self.device)
+            found: torch.Tensor = criterion(self.classifier.logits(self.rows, batch).float(), targets)
+            return found
+
+        learner = loop.Learner(self.classifier.model, self.batches, loss, self.evaluate, self.classifier.save)
+        outcome = loop.fit(self.run, learner, plan(self.spec, self.run))
+        if outcome.best:
+            self.classifier = model.Classifier.load(outcome.best, self.device, torch.float32)
+        self.classifier.save(self.run.model_dir)
+        return {} if outcome.stopped else self._finish()
+
+    def _class_weights(self) -> torch.Tensor | None:
+        if not self.spec.class_weights:
+            return None
+        return classify.class_weights(self.train.targets, len(self.classifier.labels)).to(self.device)
+
+    def _finish(self) -> dict[str, float]:
+        """Measure the kept model on the test split, or on validation where there is none."""
+        split = "test" if self.run.splits.get("test") else "validation"
+        if not self.run.splits.get(split):
+            self.run.card("No held-out rows: nothing was measured.")
+            return {}
+        found = self.measure(self._read("test") if split == "test" else self.validation)
+        write_report(self.run.model_dir, {"split": split, **found})
+        given = self.classifier.prefix
+        prefix = f"Texts were given the prefix `{given}`; do the same when you use the files yourself.\n\n" if given else ""
+        self.run.card(prefix + metrics.markdown(found, split))
+        return metrics.headline(found, "test") if split == "test" else {}
+
+
+def plan(spec: TextClassificationFinetune, run: Run) -> loop.Plan:
+    """The spec's knobs as the loop wants them."""
+    place = torch.device(run.device)
+    return loop.Plan(
+        epochs=spec.epochs,
+        max_steps=spec.max_steps,
+        learning_rate=spec.learning_rate or (5e-5 if run.base_model else 1e-3),
+        weight_decay=spec.weight_decay,
+        warmup_ratio=spec.warmup_ratio,
+        schedule=spec.schedule,
+        accumulation=spec.gradient_accumulation_steps,
+        max_grad_norm=spec.max_grad_norm,
+        eval_steps=spec.eval_steps,
+        patience=spec.early_stopping_patience,
+        metric=spec.main_metric,
+        goal=spec.main_metric_goal,
+        precision=device.resolve_precision(spec.precision, place),
+    )
+
+
+def write_report(folder: Path, found: dict[str, Any]) -> None:
+    (folder / "evaluation.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def measure(run: Run, classifier: model.Classifier, split: data.Split, precision: str) -> dict[str, Any]:
+    """The report over one split. Raises Stopped."""
+    classifier.model.eval()
+    batches = text.pieces(split.rows.lengths, EVALUATION_TOKENS)
+    return classify.measure(run, partial(classifier.logits, split.rows), batches, split.targets, classifier.labels, precision)
+
+
+def evaluate(run: Run, split: str, folder: Path) -> dict[str, Any]:
+    """{metrics: {test/accuracy, …}, report} of a model folder on one split of a dataset."""
+    place = device.prepare(run.device, run.threads)
+    classifier = model.Classifier.load(folder, place, torch.float32)
+    found = measure(run, classifier, data.read(run, split, classifier), device.resolve_precision("auto", place))
+    return {"metrics": metrics.headline(found, "test"), "report": {"split": split, **found}}
