@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",  # the templates of its widgets
 ]
 # Each one runs on the event loop without a thread hop; see middleware.py.
 MIDDLEWARE = [
