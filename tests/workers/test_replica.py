@@ -125,7 +125,16 @@ async def test_pieces_stream_and_join(address: str) -> None:
     got = await gateway.answers(gateway.send("stream", {"inputs": "a", "parameters": {"pieces": 50, "seconds": 0.002}}))
     assert b"".join(body for _, body in got).decode() == "".join(f"{index} " for index in range(50))
     assert got[-1][0]["usage"]["output_tokens"] == 50
+    assert got[-1][0]["finish_reason"] == "stop"
     assert len(got) < 40
+
+
+async def test_a_streams_deadline_is_for_the_next_piece(address: str) -> None:
+    gateway = await Gateway.connect(address)
+    got = await gateway.answers(gateway.send("stream", {"inputs": "a", "parameters": {"pieces": 20, "seconds": 0.05}}, deadline=0.4))
+    assert got[-1][0]["status"] == 200
+    got = await gateway.answers(gateway.send("stream", {"inputs": "a", "parameters": {"pieces": 2, "seconds": 1.0}}, deadline=0.4))
+    assert got[-1][0]["status"] == 504
 
 
 async def test_B19_cancel_frees_the_place(address: str) -> None:
@@ -151,7 +160,14 @@ async def test_F23_drain_finishes_what_it_has(address: str, host: Host, door: Fa
     while not all(heads and heads[-1]["last"] for heads in seen.values()):
         head, _ = await asyncio.wait_for(frames.read(gateway.reader), 10)
         seen[head["id"]].append(head)
-    assert seen[number][-1] | {"usage": 0} == {"id": number, "status": 200, "last": True, "type": "text/plain", "usage": 0}
+    assert seen[number][-1] | {"usage": 0} == {
+        "id": number,
+        "status": 200,
+        "last": True,
+        "type": "text/plain",
+        "usage": 0,
+        "finish_reason": "stop",
+    }
     assert seen[late][-1]["status"] == 200
     assert (await asyncio.to_thread(door.ended, "1", 15))["outcome"] == "cancelled"
 

@@ -108,6 +108,7 @@ class Predictor:
         for index in range(int(item.options.get("pieces", 3))):
             time.sleep(item.options.get("seconds", 0.0))
             yield f"{index} "
+        return {"finish_reason": "stop", "output_tokens": int(item.options.get("pieces", 3))}
 
 
 def load(folder: Path, device: str, threads: int) -> Predictor:

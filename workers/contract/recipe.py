@@ -117,6 +117,8 @@ class Predictor(Protocol):
     predict: items of possibly many requests -> one result each, in order, JSON-ready.
     encode: the request's results -> the Hugging Face answer; `single` tells whether inputs was one value.
     stream (generation only): one item -> pieces of text, lazily; closing the iterator stops the work.
+    A generator may return {"finish_reason": "stop" | "length", "output_tokens": int}, which goes to the client with the last piece.
+    usage (optional): (item, its result) -> {"input_tokens", "output_tokens", "finish_reason"?}, for the meter and for clients.
     """
 
     def decode(self, body: bytes, content_type: str) -> tuple[list[Item], bool]: ...

@@ -9,9 +9,9 @@ import logging
 import threading
 import time
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from workers.contract.recipe import Item, Predictor
 
@@ -33,15 +33,18 @@ class Cancelled(Exception):
     """Nobody waits for it any more."""
 
 
-class End:
-    """What ends a stream well."""
+class End(NamedTuple):
+    """What ends a stream well. about: what its generator returned, see the contract."""
+
+    about: dict[str, Any]
 
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """One item waiting. deliver: called in the compute thread with a result, an exception, a piece (str) or `End()`.
+    """One item waiting. deliver: called in the compute thread with a result, an exception, a piece (str) or `End`.
 
-    deadline: monotonic seconds · lane: shared by the entries of one request; dropping it drops them all.
+    deadline: monotonic seconds; of a stream, until its first piece, and from then on `patience` seconds until the next ·
+    lane: shared by the entries of one request; dropping it drops them all.
     """
 
     item: Item
@@ -49,6 +52,7 @@ class Entry:
     lane: object
     deliver: Deliver
     stream: bool = False
+    patience: float = 0.0
     arrived: float = field(default_factory=time.monotonic)
 
     @property
@@ -156,9 +160,9 @@ class Batcher(threading.Thread):
             if self._active:
                 self._turn()
 
-    def _begin(self, entry: Entry) -> Iterator[str]:
-        """The stream of an entry; nothing of it runs before its first piece is asked for."""
-        yield from self.predictor.stream(entry.item)
+    def _begin(self, entry: Entry) -> Generator[str, None, Any]:
+        """The stream of an entry; nothing of it runs before its first piece is asked for. Returns what its generator returns."""
+        return (yield from self.predictor.stream(entry.item))
 
     def _take_overdue(self) -> list[Entry]:
         now = time.monotonic()
@@ -204,9 +208,10 @@ class Batcher(threading.Thread):
         """Deliver the next piece. False when the stream is over."""
         try:
             entry.deliver(entry, next(pieces))
+            entry.deadline = max(entry.deadline, time.monotonic() + entry.patience)
             return True
-        except StopIteration:
-            entry.deliver(entry, End())
+        except StopIteration as stop:
+            entry.deliver(entry, End(stop.value if isinstance(stop.value, dict) else {}))
         except Exception as error:
             entry.deliver(entry, error)
         return False

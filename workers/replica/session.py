@@ -114,11 +114,13 @@ class Request:
         self.session, self.desk, self.number = session, session.desk, number
         seconds = head.get("deadline")
         given = float(seconds) if isinstance(seconds, int | float) and math.isfinite(seconds) else DEADLINE_DEFAULT
-        self.deadline = time.monotonic() + min(given, DEADLINE_MAX)
+        self.patience = min(given, DEADLINE_MAX)
+        self.deadline = time.monotonic() + self.patience
         self.done: asyncio.Future[None] = session.loop.create_future()
         self.results: list[Any] = []
         self.left = self.input_tokens = self.output_tokens = 0
         self.failure: BaseException | None = None
+        self.finish_reason: str | None = None
         self.pieces: list[str] = []
         self.flushing = False
 
@@ -152,6 +154,8 @@ class Request:
             desk.working -= 1
             desk.answered += 1
             self.session.requests.pop(self.number, None)
+            if self.finish_reason:
+                final["finish_reason"] = self.finish_reason
             final["usage"] = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
             self.session.send(final, content)
 
@@ -174,22 +178,36 @@ class Request:
             raise Refusal(422, "no_stream", "only one input of a text generation model can be streamed")
         self.left, self.results = len(items), [None] * len(items)
         self.input_tokens = sum(item.size for item in items)
-        positions: dict[int, int] = {}
-        entries = [Entry(item, self.deadline, self, self._from_compute, stream) for item in items]
-        positions.update({id(entry): index for index, entry in enumerate(entries)})
+        entries = [Entry(item, self.deadline, self, self._from_compute, stream, self.patience) for item in items]
+        positions = {id(entry): index for index, entry in enumerate(entries)}
         self.positions = positions
         self.desk.batcher.put(entries)
-        try:
-            await asyncio.wait_for(asyncio.shield(self.done), max(0.0, self.deadline - time.monotonic()))
-        except TimeoutError:
-            self._fail(Overdue())
+        await self._wait()
         if self.failure:
             raise self._refusal(self.failure)
         if stream:
             return "".join(self.pieces).encode()
-        count = getattr(self.desk.predictor, "output_tokens", None)
-        self.output_tokens = int(count(self.results)) if callable(count) else 0
+        self._count(items)
         return orjson.dumps(self.desk.predictor.encode(self.results, single), option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+    async def _wait(self) -> None:
+        """Until it is done or overdue; pieces of a stream move its deadline on."""
+        while not self.done.done():
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                self._fail(Overdue())
+            else:
+                await asyncio.wait([self.done], timeout=left)
+
+    def _count(self, items: list[Item]) -> None:
+        """Tokens of the answers, where the predictor tells."""
+        usage = getattr(self.desk.predictor, "usage", None)
+        if not callable(usage):
+            return
+        counts = [usage(item, result) for item, result in zip(items, self.results, strict=True)]
+        self.input_tokens = sum(int(count.get("input_tokens", 0)) for count in counts)
+        self.output_tokens = sum(int(count.get("output_tokens", 0)) for count in counts)
+        self.finish_reason = counts[0].get("finish_reason")
 
     def _refusal(self, why: BaseException) -> Refusal:
         if isinstance(why, Refusal):
@@ -216,8 +234,11 @@ class Request:
         if isinstance(outcome, BaseException):
             self._fail(outcome)
         elif isinstance(outcome, End):
+            self.finish_reason = outcome.about.get("finish_reason")
+            self.output_tokens = int(outcome.about.get("output_tokens", self.output_tokens))
             self.done.set_result(None)
         elif entry.stream:
+            self.deadline = time.monotonic() + self.patience
             self.output_tokens += 1
             self.pieces.append(outcome)
             self._flush_soon()
