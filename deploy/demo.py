@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Api:
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], Any]:
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Message, Any]:
         """One call: status, headers and the decoded JSON; `bytes` are sent as they are, anything else as JSON."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         kind = {"Content-Type": "application/json"} if data is not None else {}
@@ -54,13 +55,13 @@ class Api:
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (our own address)
                 text = answer.read()
-                return answer.status, dict(answer.headers), json.loads(text) if text else None
+                return answer.status, answer.headers, json.loads(text) if text else None
         except urllib.error.HTTPError as refused:
             text = refused.read()
             try:
-                return refused.code, dict(refused.headers), json.loads(text)
+                return refused.code, refused.headers, json.loads(text)
             except ValueError:
-                return refused.code, dict(refused.headers), {"detail": text[:300].decode(errors="replace")}
+                return refused.code, refused.headers, {"detail": text[:300].decode(errors="replace")}
 
     def call(self, method: str, path: str, body: Any = None, *, also: tuple[int, ...] = (), **headers: str) -> Any:
         """The decoded answer of a call that must succeed, or end with one of the statuses in `also` (then None)."""

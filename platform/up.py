@@ -32,7 +32,7 @@ WEB = (
     " --no-access-log --no-server-header --timeout-graceful-shutdown 5"
 )
 WORKER = (
-    f"-m celery -A workers.app worker -n worker@{worker_name()} -Q worker.{worker_name()} --pool solo --concurrency 1"
+    f"-m celery --quiet -A workers.app worker -n worker@{worker_name()} -Q worker.{worker_name()} --pool solo --concurrency 1"
     " --loglevel WARNING --without-gossip --without-mingle --without-heartbeat"
 )
 STOP_SECONDS = 25.0
@@ -103,7 +103,7 @@ class Runner:
                 return
         self.add("web", WEB, 32, phase=1)
         self.add("control", "manage.py control", 33, phase=1)
-        self.add("celery", WORKER, 34, phase=0)
+        self.add("celery", WORKER, 34, phase=0, PYTHONWARNINGS="ignore")  # it warns of root at each start
 
     def look(self) -> None:
         """Ask /ready twice a second; tell once it is, and every 15 s what it waits for."""
