@@ -100,10 +100,9 @@ def all_folders() -> Iterator[tuple[RunFolder, dict[str, Any]]]:
             yield folder, record
 
 
-def sweep(busy: set[Path]) -> None:
-    """Remove what ended long ago, the oldest first; trim what has ended. busy: folders somebody still works in."""
-    ended = [path for path in runs_dir().iterdir() if path not in busy]
-    ended.sort(key=lambda path: path.stat().st_mtime)
+def sweep(over: set[Path]) -> None:
+    """Trim the folders that are `over` (their keeper has ended), and remove them when they are old or many, the oldest first."""
+    ended = sorted(over, key=lambda path: path.stat().st_mtime)
     horizon = time.time() - KEEP_SECONDS
     for index, path in enumerate(ended):
         if path.stat().st_mtime < horizon or index < len(ended) - KEEP_COUNT:

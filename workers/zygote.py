@@ -216,10 +216,10 @@ class Zygote:
             self._ended(self.adopted.pop(pidfd))
 
     def _sweep(self) -> None:
-        """Old run folders and cached files. What a live shepherd keeps is left alone."""
-        busy = {folder.path for folder, record in all_folders() if groups.alive(str(record.get("shepherd", "")))}
+        """Old run folders and cached files. A folder without a keeper's record is only just being made."""
+        over = {folder.path for folder, record in all_folders() if not groups.alive(str(record.get("shepherd", "")))}
         with contextlib.suppress(OSError):
-            sweep(busy)
+            sweep(over)
             storage.sweep_cache()
 
     # The control plane --------------------------------------------------------------------------------------------------
