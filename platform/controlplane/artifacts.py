@@ -171,11 +171,22 @@ def slot(uri: str, name: str | None = None) -> UploadSlot:
 # Bytes -------------------------------------------------------------------------------------------------------------------
 
 
-def stage() -> Path:
-    """A new, private, absent path on the local store's file system (else in the home), to write aside before `put_file(…, move=True)`."""
+def _stage_folder() -> Path:
     folder = (local_root() or slipway_home()) / STAGE
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / secrets.token_hex(12)
+    return folder
+
+
+def stage() -> Path:
+    """A new, private, absent path on the local store's file system (else in the home), to write aside before `put_file(…, move=True)`."""
+    return _stage_folder() / secrets.token_hex(12)
+
+
+def sweep(*, older_than: float) -> None:
+    """Remove what was written aside before `older_than` (Unix seconds) and never renamed: its writer was killed."""
+    for path in _stage_folder().iterdir():
+        if path.stat().st_mtime < older_than:
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -86,7 +86,7 @@ def ready(version: DatasetVersion) -> DatasetVersion:
 
 
 def show(dataset: Dataset, *, listed: bool) -> dict[str, Any]:
-    rows = dataset.versions.defer("statistics", "shards").select_related("job", "created_by").order_by("-version")
+    rows = dataset.versions.defer(*schemas.HEAVY).select_related("job", "created_by").order_by("-version")
     versions = list(dataset.versions.all()) if listed else list(rows)
     for version in versions:
         version.dataset = dataset
@@ -104,7 +104,7 @@ def create_dataset(request: HttpRequest, ws: str, body: DatasetIn, response: Htt
 @router.get("/datasets", summary="List datasets")
 @needs("viewer", scope="read")
 def list_datasets(request: HttpRequest, ws: str, query: Query[ListQuery]) -> Any:
-    newest = DatasetVersion.objects.defer("statistics").select_related("job", "created_by").order_by("-version")
+    newest = DatasetVersion.objects.defer(*schemas.HEAVY).select_related("job", "created_by").order_by("-version")
     rows = datasets(request).select_related("created_by").prefetch_related(Prefetch("versions", queryset=newest))
     sorts = {"created_at": "created_at", "name": "name", "title": "title"}
     return listing(rows, query, show=lambda row: show(row, listed=True), sorts=sorts, search=["name", "title"])
@@ -136,7 +136,7 @@ def add_version(request: HttpRequest, ws: str, name: str, response: HttpResponse
 @router.get("/datasets/{name}/versions", summary="List versions")
 @needs("viewer", scope="read")
 def list_versions(request: HttpRequest, ws: str, name: str, query: Query[ListQuery]) -> Any:
-    rows = the_dataset(request, name).versions.defer("statistics").select_related("dataset", "job", "created_by")
+    rows = the_dataset(request, name).versions.defer(*schemas.HEAVY).select_related("dataset", "job", "created_by")
     sorts = {"created_at": "created_at", "version": "version", "size_bytes": "size_bytes"}
     states = [state.value for state in STATES]
     return listing(rows, query, show=schemas.version_line, sorts=sorts, default="-version", states=states)

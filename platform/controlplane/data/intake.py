@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import time
 import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from controlplane.audit.services import record
 from controlplane.data import spool
 from controlplane.data.models import DatasetVersion, Upload
 from controlplane.errors import Problem
+from controlplane.jobs.models import Checkpoint
 from controlplane.limits import limit
 from workers.contract.names import MiB
 
@@ -35,10 +37,11 @@ def _expiry() -> datetime:
 
 
 def workspace_bytes(workspace: Any) -> int:
-    """Bytes a workspace has stored or been promised: uploads, and dataset versions as uploaded."""
+    """Bytes a workspace has stored or been promised: uploads, dataset versions as uploaded, checkpoints."""
     uploads = Upload.objects.filter(workspace=workspace, expires_at__gt=timezone.now()).aggregate(n=Coalesce(Sum("size"), 0))["n"]
     versions = DatasetVersion.objects.filter(dataset__workspace=workspace).aggregate(n=Coalesce(Sum("size_bytes"), 0))["n"]
-    return int(uploads) + int(versions)
+    checkpoints = Checkpoint.objects.filter(job__workspace=workspace).aggregate(n=Coalesce(Sum("size_bytes"), 0))["n"]
+    return int(uploads) + int(versions) + int(checkpoints)
 
 
 def check_room(workspace: Any, size: int) -> None:
@@ -165,7 +168,17 @@ def expire_uploads(*, limit: int = 500) -> int:
     for upload in gone:
         if Upload.objects.filter(pk=upload.pk, expires_at__lt=timezone.now()).delete()[0]:
             _forget(upload)
+    sweep()
     return len(gone)
+
+
+def sweep() -> None:
+    """Remove what killed processes left on this disk: parts without an upload, files written aside and never renamed."""
+    old = time.time() - limit("upload_seconds")
+    parts = {path.name: path for path in spool.folder().iterdir() if path.stat().st_mtime < old}
+    for name in set(parts) - set(Upload.objects.filter(pk__in=list(parts)).values_list("pk", flat=True)):
+        spool.discard(name)
+    artifacts.sweep(older_than=old)
 
 
 def _forget(upload: Upload) -> None:

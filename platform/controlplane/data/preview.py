@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -143,9 +144,14 @@ pool = Pool()
 atexit.register(pool.close)
 
 
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Train, validation, test, then others by name."""
+    return sorted(splits, key=lambda split: (SPLIT_ORDER.get(split, 9), split))
+
+
 def splits_of(version: DatasetVersion) -> list[str]:
-    """The splits in their order: train, validation, test, then others by name."""
-    return sorted(version.shards, key=lambda split: (SPLIT_ORDER.get(split, 9), split))
+    """The splits that have rows to look at, in their order."""
+    return in_order(version.shards)
 
 
 def page(version: DatasetVersion, *, split: str | None, offset: int, limit: int, filters: list[Filter], q: str) -> dict[str, Any]:

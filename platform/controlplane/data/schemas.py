@@ -3,12 +3,14 @@
 from typing import Any
 
 from controlplane.data.models import Dataset, DatasetVersion
-from controlplane.data.preview import splits_of
+from controlplane.data.preview import in_order
 from workers.contract.states import VersionState
 
+HEAVY = ("statistics", "shards", "sources", "classes")
 
-def version_json(version: DatasetVersion) -> dict[str, Any]:
-    """One version, whole. Its dataset, job and creator should have been selected with it."""
+
+def version_line(version: DatasetVersion) -> dict[str, Any]:
+    """One version in a list: without what may be long. Reads none of the fields `HEAVY`."""
     preparing = version.state == VersionState.PREPARING
     job = version.job
     return {
@@ -19,35 +21,29 @@ def version_json(version: DatasetVersion) -> dict[str, Any]:
         "error": version.error,
         "format": version.format or None,
         "features": {name: version.features[name] for name in columns_of(version)},
-        "classes": version.classes,
-        "splits": {split: version.splits.get(split, 0) for split in splits_of(version)},
-        "statistics": version.statistics,
+        "splits": {split: version.splits[split] for split in in_order(version.splits)},
         "size_bytes": version.size_bytes,
         "sha256": version.sha256,
         "options": version.options,
         "job": str(job.number) if job else None,
         "progress": job.progress if job and preparing else None,
-        "lineage": {
-            "sources": [{key: source[key] for key in ("name", "size", "sha256")} for source in version.sources],
-            "options": version.options,
-            "job": str(job.number) if job else None,
-            "created_by": version.created_by.email if version.created_by else None,
-        },
         "created_by": version.created_by.email if version.created_by else None,
         "created_at": version.created_at,
         "ready_at": version.ready_at,
     }
 
 
+def version_json(version: DatasetVersion) -> dict[str, Any]:
+    """One version, whole. Its dataset, job and creator should have been selected with it."""
+    line = version_line(version)
+    sources = [{key: source[key] for key in ("name", "size", "sha256")} for source in version.sources]
+    lineage = {"sources": sources, **{key: line[key] for key in ("options", "job", "created_by")}}
+    return {**line, "classes": version.classes, "statistics": version.statistics, "lineage": lineage}
+
+
 def columns_of(version: DatasetVersion) -> list[str]:
     """The columns in the order of the file; a database may forget the order of a JSON object's keys."""
     return [name for name in version.columns if name in version.features] or list(version.features)
-
-
-def version_line(version: DatasetVersion) -> dict[str, Any]:
-    """One version in a list: without statistics and sources, which may be long."""
-    whole = version_json(version)
-    return {key: value for key, value in whole.items() if key not in ("statistics", "lineage", "classes")}
 
 
 def dataset_json(dataset: Dataset, versions: list[DatasetVersion], *, listed: bool) -> dict[str, Any]:

@@ -32,11 +32,16 @@ class Lost(Exception):
     """The part file is shorter than what was acknowledged: it lies on another host, or its disk was replaced."""
 
 
+def folder() -> Path:
+    """Where the parts lie."""
+    place = slipway_home() / "uploads"
+    if not place.is_dir():
+        artifacts.make_folder(place)
+    return place
+
+
 def part_path(upload_id: str) -> Path:
-    folder = slipway_home() / "uploads"
-    if not folder.is_dir():
-        artifacts.make_folder(folder)
-    return folder / artifacts.checked(upload_id)
+    return folder() / artifacts.checked(upload_id)
 
 
 class Part:

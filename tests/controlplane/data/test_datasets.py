@@ -8,7 +8,7 @@ import orjson
 import pytest
 from controlplane import artifacts
 from controlplane.audit.models import AuditEvent
-from controlplane.data import services
+from controlplane.data import schemas, services
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.errors import Problem
 from controlplane.jobs.models import Job
@@ -231,3 +231,15 @@ def test_waiting_for_a_version_ends_with_its_state(alice: Person, reviews: str) 
     assert alice.http("GET", f"{reviews}/versions/1?wait=20").json()["state"] == "failed"
     body = orjson.dumps({"uploads": ["x"]})
     assert alice.http("POST", f"{reviews}/versions?wait=31", body=body, headers={"Content-Type": "application/json"}).status == 422
+
+
+def test_lists_do_not_ask_once_for_each_row(alice: Person, reviews: str) -> None:
+    """The long fields are deferred, and nothing a list shows brings them back one by one."""
+    for number in range(3):
+        new_version(alice, data=f"a\n{number}\n".encode())
+    rows = DatasetVersion.objects.defer(*schemas.HEAVY).select_related("dataset", "job", "created_by")
+    for version in rows:
+        schemas.version_line(version)
+        assert set(schemas.HEAVY) <= version.get_deferred_fields()
+    for address in (f"{alice.base}/datasets", reviews, f"{reviews}/versions"):
+        assert alice.http("GET", address).status == 200

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -319,3 +320,44 @@ def test_two_workspaces_do_not_share_a_quota(alice: Person, bob: Person, monkeyp
     begin(alice, 90)
     begin(bob, 90)
     assert Workspace.objects.count() == 2
+
+
+def test_what_killed_processes_left_is_swept(alice: Person) -> None:
+    kept = begin(alice, 6)
+    patch(alice, kept, 0, b"abc")
+    stale = [spool.part_path("nobody"), artifacts.stage()]
+    for path in [*stale, spool.part_path(row(kept).pk)]:
+        path.touch()
+        os.utime(path, (0, 0))
+    fresh = artifacts.stage()
+    fresh.touch()
+    intake.expire_uploads()
+    assert [path.exists() for path in [*stale, fresh, spool.part_path(row(kept).pk)]] == [False, False, True, True]
+    fresh.unlink()
+
+
+def test_bytes_go_with_their_workspace(alice: Person) -> None:
+    upload = row(begin(alice, 0))
+    assert artifacts.stat(upload.uri) == 0
+    alice.workspace.delete()
+    assert artifacts.stat(upload.uri) is None
+
+
+def test_a_browser_uploads_with_its_session_and_csrf(alice: Person) -> None:
+    from django.test import Client
+
+    browser = Client()
+    browser.force_login(alice.user)
+    cookie = browser.cookies["slipway_session"].value
+    secret = "a" * 32
+    head = {**TUS, "Upload-Length": "3", "Cookie": f"slipway_session={cookie}; csrftoken={secret}"}
+    anyone = type(alice.http)("")
+    refused = anyone("POST", f"{alice.base}/uploads", headers=head)
+    assert (refused.status, refused.json()["code"]) == (403, "csrf")
+    made = anyone("POST", f"{alice.base}/uploads", headers={**head, "X-CSRFToken": secret})
+    assert made.status == 201
+    part = {**head, **PART, "X-CSRFToken": secret, "Upload-Offset": "0"}
+    assert anyone("PATCH", made.headers["location"], body=b"abc", headers=part).status == 204
+    assert anyone("HEAD", made.headers["location"], headers=head).headers["upload-offset"] == "3"
+    foreign = anyone("POST", f"{alice.base}/uploads", headers={**head, "X-CSRFToken": secret, "Origin": "https://evil.example"})
+    assert foreign.status == 403
