@@ -20,9 +20,9 @@ class SplitRule(BaseModel):
     """Fractions that add up to 1 with a method, or the column that names each row's split. label: the column to stratify by."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    train: float | None = Field(None, gt=0, le=1)
-    validation: float | None = Field(None, ge=0, lt=1)
-    test: float | None = Field(None, ge=0, lt=1)
+    train: float | None = Field(default=None, gt=0, le=1)
+    validation: float | None = Field(default=None, ge=0, lt=1)
+    test: float | None = Field(default=None, ge=0, lt=1)
     method: Literal["stratified", "random", "ordered"] | None = None
     label: str | None = None
     column: str | None = None
@@ -59,12 +59,12 @@ class PrepareOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     format: FileFormat | None = None
-    encoding: str | None = Field(None, max_length=40)
-    delimiter: str | None = Field(None, min_length=1, max_length=16)
-    header: bool | None = Field(None, strict=True)
+    encoding: str | None = Field(default=None, max_length=40)
+    delimiter: str | None = Field(default=None, min_length=1, max_length=16)
+    header: bool | None = Field(default=None, strict=True)
     columns: dict[str, ColumnType] = {}
     split: SplitRule | None = None
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
     @field_validator("encoding")
     @classmethod

@@ -13,13 +13,14 @@ from typing import Any
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before numpy is there: its threads would cost memory and do nothing
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 
+from workers.contract.names import GiB  # noqa: E402
 from workers.contract.orders import ImportWork, Order, PrepareWork  # noqa: E402
 from workers.contract.recipe import UserError  # noqa: E402
 from workers.prepare import sandbox  # noqa: E402
 
 BAD_INPUT = 3
+HUB_BYTES = 20 * GiB  # what a download may weigh is not known before
 SCRATCH = ("spool", "hub")
 
 
@@ -32,7 +33,7 @@ def main(folder: Path) -> int:
     inputs = [Path(file.path) for file in work.files if file.path]
     size = sum(path.stat().st_size for path in inputs)
     hub = isinstance(work, ImportWork) and bool(work.hub_id)
-    sandbox.limit(size, order.resources.memory_bytes)
+    sandbox.limit(HUB_BYTES if hub else size, order.resources.memory_bytes)
     weaker = sandbox.isolate(folder, inputs, network=hub)
     import orjson
 

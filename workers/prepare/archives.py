@@ -15,10 +15,10 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from workers.contract.names import ARCHIVE_ENTRIES_MAX, ARCHIVE_RATIO_MAX, ARCHIVE_UNPACKED_MAX, MiB
 from workers.prepare import detect
@@ -164,8 +164,8 @@ def _too_many(name: str) -> None:
 
 
 def _tar(raw: BinaryIO, name: str, kind: str, meter: Meter) -> Iterator[Member]:
-    opened = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}.get(kind)
-    stream = io.BufferedReader(Counted(cast(IO[bytes], opened(raw) if opened else raw), meter), CHUNK)
+    openers: dict[str, Callable[[BinaryIO], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    stream = io.BufferedReader(Counted(openers[kind](raw) if kind in openers else raw, meter), CHUNK)
     if kind != "tar" and detect.container(stream.peek(512)[:512]) != "tar":
         inner = name.rsplit(".", 1)[0] if detect.ending(name) in detect.ARCHIVE_ENDINGS else name
         yield Member(inner, -1, cast(BinaryIO, stream))
@@ -173,7 +173,7 @@ def _tar(raw: BinaryIO, name: str, kind: str, meter: Meter) -> Iterator[Member]:
     twins, entries = Twins(name), 0
     with tarfile.open(fileobj=stream, mode="r|", errorlevel=2) as archive:
         while (info := archive.next()) is not None:
-            archive.members.clear()  # it would keep every header
+            archive.members.clear()  # type: ignore[attr-defined]  # it would keep every header
             entries += 1
             if entries > ARCHIVE_ENTRIES_MAX:
                 _too_many(name)

@@ -12,7 +12,7 @@ from workers.prepare.dialect import Dialect
 from workers.prepare.encoding import Text
 from workers.prepare.problems import excerpt, refuse
 
-BLOCK = 4 * MiB
+BLOCK = 2 * MiB
 
 
 class CsvTable:
@@ -57,8 +57,8 @@ class CsvTable:
         expected, start = len(self._dialect.names), 1
         with self._text.open() as raw:
             lines = io.TextIOWrapper(raw, encoding="utf-8", newline="")
-            quoting = csv.QUOTE_MINIMAL if self._dialect.quote else csv.QUOTE_NONE
-            reader = csv.reader(lines, delimiter=self._dialect.delimiter, quoting=quoting)
+            mark, quote = self._dialect.delimiter, self._dialect.quote
+            reader = csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE)
             try:
                 for row in reader:
                     if (row and len(row) != expected) or sum(map(len, row)) > BLOCK:

@@ -75,8 +75,7 @@ def _sample(text: Text) -> str:
 
 def _rows(sample: str, delimiter: str, quote: str | None) -> list[list[str]]:
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", sample)
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=delimiter, quotechar=quote or '"', quoting=quoting)
+    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE)
     csv.field_size_limit(2 * SAMPLE)
     try:
         return [row for row in islice(reader, SAMPLE_ROWS) if row]

@@ -84,6 +84,16 @@ def _hash_piece(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Hashes:
     return (sums[offsets[1:]] - sums[starts]) * _POWERS[_PIECE - starts]
 
 
+def distinct(hashes: Hashes) -> Hashes:
+    """The different ones, sorted."""
+    ordered = np.sort(hashes)
+    if not len(ordered):
+        return ordered
+    fresh = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
+    return ordered[fresh]
+
+
 class Distinct:
     """How many different hashes there were: exact up to `cap`, then from a sample of the hash space that halves as it fills."""
 
@@ -102,7 +112,7 @@ class Distinct:
             self._merge()
 
     def _merge(self) -> None:
-        self._kept = np.unique(np.concatenate([self._kept, *self._new]))
+        self._kept = distinct(np.concatenate([self._kept, *self._new]))
         self._new, self._waiting = [], 0
         while len(self._kept) > self._cap:
             self._level += 1

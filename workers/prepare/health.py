@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from workers.contract.options import SPLITS
-from workers.prepare.hashing import Hashes, combine, hash_array
+from workers.prepare.hashing import Hashes, combine, distinct, hash_array
 
 CAP = 1_000_000  # rows kept; beyond it a share of the hash space is, and the counts are scaled up
 
@@ -48,16 +48,25 @@ class Health:
         if not self._pieces or not self._inputs:
             return {"duplicates": 0, "leakage": 0, "conflicts": 0, "exact": True}
         inputs, labels, splits = (np.concatenate([piece[part] for piece in self._pieces]) for part in range(3))
-        distinct_rows = len(np.unique(combine(inputs, labels)))
+        distinct_rows = len(distinct(combine(inputs, labels)))
         test = SPLITS.index("test")
-        leaked = np.isin(inputs[splits != test], inputs[splits == test]).sum()
+        leaked = _also_in(inputs[splits != test], inputs[splits == test])
         scale = 1 << self._level
         return {
             "duplicates": (len(inputs) - distinct_rows) * scale,
-            "leakage": int(leaked) * scale,
+            "leakage": leaked * scale,
             "conflicts": _conflicts(inputs, labels) * scale if self._label else 0,
             "exact": self._level == 0,
         }
+
+
+def _also_in(these: Hashes, those: Hashes) -> int:
+    """How many of `these` are among `those`."""
+    if not len(those):
+        return 0
+    known = distinct(those)
+    place = np.minimum(np.searchsorted(known, these), len(known) - 1)
+    return int((known[place] == these).sum())
 
 
 def _conflicts(inputs: Hashes, labels: Hashes) -> int:
@@ -65,4 +74,4 @@ def _conflicts(inputs: Hashes, labels: Hashes) -> int:
     order = np.lexsort((labels, inputs))
     first, second = inputs[order], labels[order]
     same = first[1:] == first[:-1]
-    return len(np.unique(first[1:][same & (second[1:] != second[:-1])]))
+    return len(distinct(first[1:][same & (second[1:] != second[:-1])]))

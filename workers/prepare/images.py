@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -56,7 +56,7 @@ def _check(found: Look, data: bytes, name: str, image: Image.Image) -> None:
         refuse("too_many_frames", f"{excerpt(name)} has more than {IMAGE_FRAMES_MAX} frames", "keep the frames you need", file=name)
 
 
-def _too_big(name: str, size: str) -> None:
+def _too_big(name: str, size: str) -> NoReturn:
     megapixels = IMAGE_PIXELS_MAX // 1_000_000
     refuse(
         "image_too_big", f"{excerpt(name)} has {size}; {megapixels} megapixels are allowed", "make it smaller and pack it again", file=name

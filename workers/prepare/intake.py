@@ -130,9 +130,8 @@ class _Reader:
     def _split(self, table: Table, file: str) -> Split | None:
         inner: str | None = getattr(table, "table", None)
         folders = file.split("/")[:-1]
-        return (
-            (inner and detect.split_word(inner)) or detect.split_of(file) or next((w for f in folders if (w := detect.split_word(f))), None)
-        )
+        words = (word for folder in folders if (word := detect.split_word(folder)))
+        return (detect.split_word(inner) if inner else None) or detect.split_of(file) or next(words, None)
 
     def _open(self, path: Path, name: str) -> list[Table]:
         asked = self._options.format

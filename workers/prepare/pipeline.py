@@ -197,7 +197,7 @@ class _Writer:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _write(self, batch: pa.RecordBatch, splits: NDArray[np.int8]) -> None:
-        for index in np.unique(splits).tolist():
+        for index in np.flatnonzero(np.bincount(splits)).tolist():
             mine = splits == index
             self._writers[index].write(batch if mine.all() else batch.filter(pa.array(mine)))
 

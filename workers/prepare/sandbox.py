@@ -50,10 +50,19 @@ def limit(input_bytes: int, memory_bytes: int | None = None) -> None:
     """Set the resource limits of this process. input_bytes: size of all files given; memory_bytes: a smaller or larger order."""
     memory = memory_bytes or PARSER_MEMORY + min(input_bytes // 8, 3 * GiB)
     cpu = PARSER_CPU_SECONDS + input_bytes // PARSER_BYTES_PER_CPU_SECOND
+    _tidy_malloc()
     for kind, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, cpu)):
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bound, bound))
+
+
+def _tidy_malloc() -> None:
+    """Give large blocks back at once: glibc would keep those that Arrow's threads free (the numbers are mallopt's)."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        for parameter, value in ((-3, 256 * 1024), (-1, 1024 * 1024), (-8, 2)):  # mmap threshold, trim threshold, arenas
+            libc.mallopt(parameter, value)
 
 
 def isolate(folder: Path, inputs: Iterable[Path], *, network: bool) -> list[str]:
@@ -71,7 +80,7 @@ def isolate(folder: Path, inputs: Iterable[Path], *, network: bool) -> list[str]
 
 def _leave_network(libc: ctypes.CDLL) -> bool:
     """Enter an empty network namespace, directly or through a user namespace of our own."""
-    return libc.unshare(_NEWNET) == 0 or libc.unshare(_NEWUSER | _NEWNET) == 0
+    return bool(libc.unshare(_NEWNET) == 0 or libc.unshare(_NEWUSER | _NEWNET) == 0)
 
 
 def _landlock(libc: ctypes.CDLL, abi: int, folder: Path, inputs: list[Path], *, network: bool) -> None:

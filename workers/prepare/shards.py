@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from workers.contract.names import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
 from workers.contract.orders import FileRef
 
-_LEVEL = 3
+_LEVEL = 1
 
 
 class ShardWriter:

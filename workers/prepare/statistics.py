@@ -59,7 +59,7 @@ class ColumnFigures:
         return hashes
 
     def _count(self, array: pa.Array, splits: NDArray[np.int8]) -> None:
-        for index in np.unique(splits).tolist():
+        for index in np.flatnonzero(np.bincount(splits)).tolist():
             mine = array if (splits == index).all() else array.filter(pa.array(splits == index))
             counted = pc.value_counts(mine.drop_null())
             pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)

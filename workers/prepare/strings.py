@@ -33,12 +33,10 @@ def clean(array: pa.Array) -> pa.Array:
 
 
 def _integer(array: pa.Array) -> pa.Array:
-    _refuse_codes(array)
     return array.cast(pa.int64())
 
 
 def _number(array: pa.Array) -> pa.Array:
-    _refuse_codes(array)
     found = array.cast(pa.float64())
     odd = pc.invert(pc.is_finite(found))
     if pc.any(odd).as_py():
@@ -80,9 +78,9 @@ def _slashed(array: pa.Array) -> pa.Array:
     return _stamp(pc.replace_substring_regex(array, r"^(\d{4})/(\d\d)/(\d\d)", r"\1-\2-\3"))
 
 
-def _refuse_codes(array: pa.Array) -> None:
-    if pc.any(pc.match_substring_regex(array, _CODE)).as_py():
-        raise pa.ArrowInvalid("codes with leading zeros or more digits than an integer has")
+def _has_codes(array: pa.Array) -> bool:
+    """Leading zeros, or more digits than an integer has."""
+    return bool(pc.any(pc.match_substring_regex(array, _CODE)).as_py())
 
 
 LOOKS: dict[str, Look] = {
@@ -133,6 +131,8 @@ class Narrowing:
     def _holds(self, look: str, array: pa.Array) -> bool:
         try:
             found = parse(array, look)
+            if look in ("integer", "number") and _has_codes(array):
+                return False
         except pa.ArrowInvalid:
             return False
         except BadNumber as error:
