@@ -20,7 +20,6 @@ LIMITS: dict[str, Limit] = {
     "form_body": Limit(17 * MiB, "bytes", "A form with its file"),
     "event_batch_body": Limit(32 * MiB, "bytes", "What a worker host reports at once"),
     "predict_body": Limit(32 * MiB, "bytes", "The body of a prediction request"),
-    "upload_part": Limit(64 * MiB, "bytes", "One part of a resumable upload"),
     "upload_file": Limit(100 * GiB, "bytes", "One uploaded file"),
     "upload_seconds": Limit(DAY, "seconds", "How long an unfinished upload is kept"),
     "workspace_storage": Limit(500 * GiB, "bytes", "What all files of a workspace may take"),
