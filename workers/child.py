@@ -19,6 +19,7 @@ from workers import inputs, sandbox
 from workers.contract.home import ROOT, runtime_dir, slipway_home
 from workers.contract.orders import EvaluateWork, Order, ServeWork, TrainWork
 from workers.contract.recipe import Spec, UserError
+from workers.events import EventWriter
 from workers.folder import RunFolder, write_json
 from workers.outcome import OOM_HINT, USER_ERROR_STATUS, error
 from workers.recipes import FOLDER_OF, RECIPES
@@ -157,7 +158,10 @@ def _confine(folder: RunFolder, order: Order) -> None:
     tcp = listens or order.network in ("gang", "hub")
     network = order.network if tcp else f"none, by {sandbox.cut_network()}"
     kept = sandbox.confine(_readable(folder, order, tcp), _writable(folder, order), tcp)
-    print(f"started on {cpu}; network: {network}; files: {'own only' if kept else 'not confined, this kernel has no Landlock'}", flush=True)
+    files = "own only" if kept else "not confined, this kernel has no Landlock"
+    events = EventWriter(folder.path)  # closed before the recipe's own writer opens the file
+    events.log(f"started on {cpu}; network: {network}; files: {files}")
+    events.close()
 
 
 def _readable(folder: RunFolder, order: Order, tcp: bool) -> list[Path]:
