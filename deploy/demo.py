@@ -143,18 +143,28 @@ def train(api: Api, base: str, data: str) -> Any:
             "model_name": NAME,
         },
     )
-    path, after = f"{base}/jobs/{job['id']}", None
     tell(f"job {job['id']} started: {ADDRESS}/")
+    return follow(api, f"{base}/jobs/{job['id']}")
+
+
+def follow(api: Api, path: str) -> Any:
+    """Show the log lines of a job as they come, and every few seconds how far it is; return it when it has succeeded."""
+    after, told = 0, time.monotonic()
     while True:
         job = api.call("GET", path)
-        page = api.call("GET", f"{path}/logs?limit=200" + ("" if after is None else f"&after={after}"))
+        page = api.call("GET", f"{path}/logs?limit=200&after={after}")
         for item in page["items"]:
             tell(f"  {item['text']}")
-            after = item["line"]
+            after, told = item["line"], time.monotonic()
         if job["state"] in ("failed", "cancelled"):
             sys.exit(f"The job {job['state']}: {json.dumps(job['error'], ensure_ascii=False)}")
         if job["state"] == "succeeded" and not page["items"]:
             return job
+        progress, loss = job["progress"], job["metrics"].get("train/loss")
+        if progress and loss and time.monotonic() - told > 4:
+            told = time.monotonic()
+            seconds = f", {progress['eta_seconds']:.0f} s to go" if progress.get("eta_seconds") is not None else ""
+            tell(f"  step {progress['step']} of {progress['total_steps']}, loss {loss['last']:.3f}{seconds}")
         time.sleep(0 if page["items"] else 0.5)
 
 
