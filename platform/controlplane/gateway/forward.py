@@ -108,7 +108,7 @@ async def predict(state: State, request: Request, route: EndpointRoute, body: by
                 if status < 400:
                     return Reply(revision, head, answer)
                 problem = shapes.from_replica(status, answer, head.get("retry_after"))
-                if status != 503:
+                if status != 503 or not others(revision, replica):
                     raise Answered(revision, problem)
             tried.append(replica.route.id)
             if len(tried) >= TRIES:
@@ -141,7 +141,7 @@ async def stream(state: State, request: Request, route: EndpointRoute, body: byt
                     async for head, piece in pieces:
                         if head.get("status", 200) >= 400:
                             problem = shapes.from_replica(head["status"], piece, head.get("retry_after"))
-                            if begun or problem.status != 503:
+                            if begun or problem.status != 503 or not others(revision, replica):
                                 raise Answered(revision, problem)
                             break
                         begun = True
@@ -177,6 +177,11 @@ def choose(state: State, route: EndpointRoute, pin: int | None, tried: Iterable[
     if replica.busy >= BUSY_MAX:
         raise Problem(503, "queue_full", "Too many requests are waiting for this endpoint.", headers={"Retry-After": "1"})
     return revision, replica
+
+
+def others(revision: RevisionRoute, replica: Replica) -> bool:
+    """Whether a replica that refuses has neighbours that may have room; asking it again would only add to its load."""
+    return any(route.id != replica.route.id for route in revision.replicas)
 
 
 def pinned(request: Request) -> int | None:

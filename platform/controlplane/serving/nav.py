@@ -27,7 +27,11 @@ def stop(thread: slots.Thread) -> slots.Stop:
     ws = thread.workspace.slug
     if thread.endpoint:
         if not thread.model:
-            row = Revision.objects.filter(endpoint__workspace=thread.workspace, endpoint__name=thread.endpoint).order_by("-traffic", "-revision").first()
+            row = (
+                Revision.objects.filter(endpoint__workspace=thread.workspace, endpoint__name=thread.endpoint)
+                .order_by("-traffic", "-revision")
+                .first()
+            )
             thread.model = row.model if row else ""
         return slots.Stop(_("Endpoint"), thread.endpoint, address(ws, thread.endpoint))
     rows = Revision.objects.filter(endpoint__workspace=thread.workspace, model=thread.model) if thread.model else Revision.objects.none()

@@ -27,7 +27,10 @@ def _text(url: str, method: str, inputs: str) -> list[tuple[str, str]]:
     said = json.dumps(inputs, ensure_ascii=False)
     quoted = json.dumps({"inputs": inputs}, ensure_ascii=False).replace("'", "'\\''")
     return [
-        ("curl", f'curl {url} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d \'{quoted}\''),
+        (
+            "curl",
+            f'curl {url} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d \'{quoted}\'',
+        ),
         (
             "Python",
             "import os\nfrom huggingface_hub import InferenceClient\n\n"
@@ -44,7 +47,10 @@ def _text(url: str, method: str, inputs: str) -> list[tuple[str, str]]:
 
 def _image(url: str, method: str) -> list[tuple[str, str]]:
     return [
-        ("curl", f'curl {url} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: image/jpeg" \\\n  --data-binary @picture.jpg'),
+        (
+            "curl",
+            f'curl {url} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: image/jpeg" \\\n  --data-binary @picture.jpg',
+        ),
         (
             "Python",
             "import os\nfrom huggingface_hub import InferenceClient\n\n"
@@ -62,7 +68,10 @@ def _image(url: str, method: str) -> list[tuple[str, str]]:
 def _generation(base: str, model: str) -> list[tuple[str, str]]:
     body = json.dumps({"model": model, "prompt": "…", "max_tokens": 64}, ensure_ascii=False)
     return [
-        ("curl", f'curl {base}/completions \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d \'{body}\''),
+        (
+            "curl",
+            f'curl {base}/completions \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d \'{body}\'',
+        ),
         (
             "Python",
             f'import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url="{base}", api_key=os.environ["SLIPWAY_TOKEN"])\n'

@@ -42,7 +42,12 @@ def endpoints(request: HttpRequest, ws: str) -> HttpResponse:
 
 def _line(row: Endpoint) -> dict[str, Any]:
     revisions = list(row.revisions.order_by("revision"))
-    return {"row": row, "url": endpoint_url(row), "shares": [revision for revision in revisions if revision.traffic], "main": main_revision(row, revisions)}
+    return {
+        "row": row,
+        "url": endpoint_url(row),
+        "shares": [revision for revision in revisions if revision.traffic],
+        "main": main_revision(row, revisions),
+    }
 
 
 def ready_models(request: HttpRequest, task: str = "") -> list[ModelVersion]:
@@ -100,7 +105,9 @@ def endpoint(request: HttpRequest, ws: str, name: str) -> HttpResponse:
         "endpoint": found,
         "url": endpoint_url(found),
         "main": main,
-        "revisions": [{"row": row, "used": by_revision.get(row.revision), "series": number % 6 + 1} for number, row in enumerate(revisions)],
+        "revisions": [
+            {"row": row, "used": by_revision.get(row.revision), "series": number % 6 + 1} for number, row in enumerate(revisions)
+        ],
         "carrying": [(row, number % 6 + 1) for number, row in enumerate(revisions) if row.traffic],
         "previous": next((row for row in revisions if main and row.revision < main.revision and row.model_version), None),
         "thread": slots.Thread(request.workspace, here="endpoint", endpoint=name, model=main.model if main else ""),  # type: ignore[attr-defined]
@@ -164,7 +171,11 @@ def delete(request: HttpRequest, ws: str, name: str) -> HttpResponse:
 def playground(request: HttpRequest, ws: str, name: str = "") -> HttpResponse:
     """Calls the public inference API with a key this page gets for ten minutes."""
     every = list(visible(request).order_by("-updated_at")[:100])
-    found = the_endpoint(request, name) if name else next((row for row in every if row.state == EndpointState.READY), every[0] if every else None)
+    found = (
+        the_endpoint(request, name)
+        if name
+        else next((row for row in every if row.state == EndpointState.READY), every[0] if every else None)
+    )
     revisions = list(found.revisions.select_related("model_version").order_by("-revision")) if found else []
     main = main_revision(found, revisions) if found else None
     context = {
@@ -183,5 +194,3 @@ def playground(request: HttpRequest, ws: str, name: str = "") -> HttpResponse:
         "generates": bool(found and found.task == "text-generation"),
     }
     return page(request, "serving/playground.html", context)
-
-
