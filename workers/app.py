@@ -13,7 +13,8 @@ SOCKET = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_inter
 KEEPALIVE = {} if redis_url().startswith("unix") else {"socket_keepalive": True}
 
 BROKER = redis_url().replace("unix://", "redis+socket://", 1)  # kombu's spelling
-app = Celery("workers", broker=BROKER, include=["workers.tasks"], fixups=set())  # no fixups: it would look for Django
+# No fixups: one of them would look for Django.
+app = Celery("workers", broker=BROKER, include=["workers.tasks"], fixups=set())  # type: ignore[no-untyped-call]
 app.conf.update(
     task_serializer="json",
     accept_content=["json"],

@@ -4,14 +4,14 @@ Every ten seconds a thread sends a message to this worker's own queue. If sendin
 a row, the consumer hangs on a connection that died without a word. While the broker is away nothing is concluded.
 """
 
+import logging
 import os
 import threading
 import time
 
 from celery import Celery
-from celery.utils.log import get_task_logger
 
-log = get_task_logger(__name__)
+log = logging.getLogger(__name__)
 PERIOD_SECONDS = 10.0
 MISSES = 3
 _last_heard = time.monotonic()
@@ -38,7 +38,7 @@ def _watch(app: Celery) -> None:
             log.error("this worker's queue has been silent for %d s although the broker answers; ending", time.monotonic() - _last_heard)
             os._exit(1)
         try:
-            app.send_task("workers.canary", retry=False, expires=PERIOD_SECONDS * MISSES)
+            app.send_task("workers.canary", retry=False, expires=PERIOD_SECONDS * MISSES)  # type: ignore[no-untyped-call]
             sent += 1
         except Exception as error:
             sent = 0

@@ -48,7 +48,7 @@ class Refused(DoorError):
 
 def backoff(attempt: int) -> float:
     """Seconds to wait before try `attempt` + 1: doubling, capped, with jitter."""
-    return min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 (jitter, no secret)
+    return min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 (jitter, no secret)
 
 
 class Door:

@@ -75,7 +75,7 @@ def _catalogue_folder(identifier: str) -> Path:
     from workers.recipes import base_models
 
     for model in base_models.BASE_MODELS:
-        if model.id == identifier:
+        if model.id == identifier and model.folder:
             return Path(model.folder)
     hint = "Install the packages named in samples/requirements.txt on this worker host, or choose another base model."
     raise UserError("base_model_absent", f"this worker host does not carry the base model {identifier!r}", hint)

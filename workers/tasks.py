@@ -11,7 +11,7 @@ from workers.contract.home import runtime_dir
 log = logging.getLogger(__name__)
 
 
-@app.task(name="workers.wake")  # type: ignore[untyped-decorator]
+@app.task(name="workers.wake")  # type: ignore[untyped-decorator, no-untyped-call]
 def wake(allocation_id: int) -> None:
     """Tell the zygote that this allocation waits for a claim. Without a zygote the control plane hints again."""
     line = json.dumps({"allocation": int(allocation_id)}).encode() + b"\n"
@@ -24,7 +24,7 @@ def wake(allocation_id: int) -> None:
         log.warning("the zygote cannot be reached (%s); allocation %s will be hinted again", error, allocation_id)
 
 
-@app.task(name="workers.canary")  # type: ignore[untyped-decorator]
+@app.task(name="workers.canary")  # type: ignore[untyped-decorator, no-untyped-call]
 def hear() -> None:
     """A message of our own came back: the consumer is alive."""
     canary.heard()

@@ -66,7 +66,8 @@ class Carrier:
 
     def _slots(self, name: str, refs: list[FileRef]) -> dict[str, UploadSlot]:
         ask = UploadAsk(folder=name, files=refs)
-        return self._patiently(lambda: {slot.name: slot for slot in self.door.uploads(ask)})
+        slots: dict[str, UploadSlot] = self._patiently(lambda: {slot.name: slot for slot in self.door.uploads(ask)})
+        return slots
 
     def _store(self, name: str, path: Path, ref: FileRef, slot: UploadSlot) -> UploadSlot:
         def attempt() -> UploadSlot:
@@ -78,7 +79,8 @@ class Carrier:
                 store(path, slot)
             return slot
 
-        return self._patiently(attempt)
+        stored: UploadSlot = self._patiently(attempt)
+        return stored
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
         tries = 0

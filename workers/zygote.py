@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 from workers import groups, host, shepherd, storage
-from workers.contract.home import runtime_dir, secret
+from workers.contract.home import runtime_dir, secret, worker_name
 from workers.contract.names import HEARTBEAT_SECONDS
 from workers.door import Away, DoorError, HostDoor, backoff, join
 from workers.folder import all_folders, sweep
@@ -243,7 +243,7 @@ class Zygote:
 
     def _join(self) -> HostDoor:
         door = join(self.join_token, host.about())
-        log.info("joined as %s", host.worker_name())
+        log.info("joined as %s", worker_name())
         return door
 
     def _kill(self, allocation: str) -> None:

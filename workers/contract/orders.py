@@ -39,10 +39,10 @@ class Resources(Part):
     """What a job asks of a host. memory_bytes: limit of the child's resident memory; None = the host's share."""
 
     device: Device = "cpu"
-    count: int = Field(1, ge=1, le=64)
-    nodes: int = Field(1, ge=1, le=64)
-    max_seconds: int | None = Field(None, ge=1, le=30 * 86400)
-    memory_bytes: int | None = Field(None, ge=64 * 1024 * 1024)
+    count: int = Field(default=1, ge=1, le=64)
+    nodes: int = Field(default=1, ge=1, le=64)
+    max_seconds: int | None = Field(default=None, ge=1, le=30 * 86400)
+    memory_bytes: int | None = Field(default=None, ge=64 * 1024 * 1024)
 
 
 class DatasetRef(Part):

@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 30.0
 QUIET_SECONDS = 1.0  # gateways have stopped sending by then
-DECODERS = 2
 
 
 def serve(order: Order, folder: RunFolder) -> dict[str, Any]:
@@ -88,8 +87,8 @@ async def _serve(predictor: Predictor, order: Order, work: ServeWork, events: Ev
 
     batcher = Batcher(predictor, work.batch_tokens, own_threads)
     batcher.start()
-    with ThreadPoolExecutor(DECODERS, "decode") as decoders:
-        desk = Desk(predictor, batcher, work.max_queue, decoders, secret)
+    with ThreadPoolExecutor(1, "decode") as decoder:
+        desk = Desk(predictor, batcher, work.max_queue, decoder, secret)
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await Session(desk, reader, writer).run()

@@ -37,13 +37,13 @@ class Refusal(Exception):
 
 
 class Desk:
-    """What all connections of a replica share: predictor, batcher, bounds, counters."""
+    """What all connections of a replica share: predictor, batcher, bounds, counters. decoder: an executor of one thread."""
 
-    def __init__(self, predictor: Predictor, batcher: Batcher, max_queue: int, decoders: Executor, secret: str | None) -> None:
+    def __init__(self, predictor: Predictor, batcher: Batcher, max_queue: int, decoder: Executor, secret: str | None) -> None:
         self.predictor, self.batcher, self.max_queue = predictor, batcher, max_queue
-        self.decoders, self.secret = decoders, secret
+        self.decoder, self.secret = decoder, secret
         self.streams = callable(getattr(predictor, "stream", None))
-        self.working = self.answered = 0
+        self.working = self.answered = self.decoding = 0
         self.last_request = time.monotonic()
 
     def admit(self, items: list[Item]) -> None:
@@ -136,7 +136,8 @@ class Request:
 
     async def answer(self, head: dict[str, Any], body: bytes) -> None:
         """Decode, wait for the batcher, encode. Every path ends with one frame that says last."""
-        desk, final = self.desk, {"id": self.number, "status": 200, "last": True}
+        desk = self.desk
+        final: dict[str, Any] = {"id": self.number, "status": 200, "last": True}
         desk.working += 1
         desk.last_request = time.monotonic()
         content = b""
@@ -161,11 +162,15 @@ class Request:
 
     async def _decode(self, body: bytes, kind: str) -> tuple[list[Item], bool]:
         """Raises Refusal 422 for what the user can mend, 415 for a type the recipe does not take."""
-        decode = self.desk.predictor.decode
+        desk = self.desk
         try:
-            if len(body) <= DECODE_INLINE_BYTES:
-                return decode(body, kind)
-            return await self.session.loop.run_in_executor(self.desk.decoders, decode, body, kind)
+            if len(body) <= DECODE_INLINE_BYTES and not desk.decoding:
+                return desk.predictor.decode(body, kind)
+            desk.decoding += 1  # a tokenizer is not to be used by two threads at once
+            try:
+                return await self.session.loop.run_in_executor(desk.decoder, desk.predictor.decode, body, kind)
+            finally:
+                desk.decoding -= 1
         except UserError as error:
             status = {"unsupported_type": 415, "content_mismatch": 415, "too_large": 413, "too_many_inputs": 413, "bad_json": 400}
             raise Refusal(status.get(error.code, 422), error.code, error.message, error.hint, error.loc) from error
