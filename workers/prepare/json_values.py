@@ -14,6 +14,7 @@ from workers.prepare.problems import excerpt, refuse
 
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _OPEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_LONG = re.compile(rb"(?<![\d.eE+])-?\d{19,}(?![\d.eE])")
 _INT_MAX = 2**63 - 1
 
 
@@ -25,13 +26,16 @@ def decode(raw: bytes, file: str, line: int) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         _explain(raw, str(error), file, line)
+    large: list[float] = []
     if type(value) is dict or type(value) is list:
-        found, distinct = raw.count(b'":'), _keys(value, file, line)
+        found, distinct = raw.count(b'":'), _keys(value, large)
         plain = found == distinct and found == raw.count(b":")  # every colon ends a key
         if not plain and len(_KEY.findall(raw)) != distinct:
             _check_duplicates(raw, file, line)
-    elif type(value) is int and not -_INT_MAX <= value <= _INT_MAX:
-        _bad_number(str(value), file, line)
+    elif type(value) is int or type(value) is float:
+        _keys([value], large)
+    if large:
+        _check_large(raw, file, line)
     return value
 
 
@@ -49,25 +53,25 @@ def check_depth(raw: bytes, file: str, line: int) -> None:
             depth -= 1
 
 
-def _keys(value: Any, file: str, line: int) -> int:
-    """Keys in all objects of `value`; refuses integers beyond 64 bits on the way."""
-    if type(value) is dict:
-        count = len(value)
-        for child in value.values():
-            kind = type(child)
-            if kind is dict or kind is list:
-                count += _keys(child, file, line)
-            elif kind is int and not -_INT_MAX <= child <= _INT_MAX:
-                _bad_number(str(child), file, line)
-        return count
-    count = 0
-    for child in value:
+def _keys(value: Any, large: list[float]) -> int:
+    """Keys in all objects of `value`; numbers beyond 64 bits are put into `large` on the way."""
+    count, children = (len(value), value.values()) if type(value) is dict else (0, value)
+    for child in children:
         kind = type(child)
         if kind is dict or kind is list:
-            count += _keys(child, file, line)
-        elif kind is int and not -_INT_MAX <= child <= _INT_MAX:
-            _bad_number(str(child), file, line)
+            count += _keys(child, large)
+        elif (kind is int or kind is float) and not -_INT_MAX <= child <= _INT_MAX:
+            large.append(child)
     return count
+
+
+def _check_large(raw: bytes, file: str, line: int) -> None:
+    """Refuse whole numbers of more digits than 64 bits hold: as floats they would lose their last ones."""
+    for match in _OPEN.finditer(raw):
+        if match[0][:1] == b'"':
+            raw = raw.replace(match[0], b'""', 1)
+    if digits := _LONG.search(raw):
+        _bad_number(digits[0].decode(), file, line)
 
 
 def _check_duplicates(raw: bytes, file: str, line: int) -> None:
