@@ -1,5 +1,6 @@
 """The embedded Valkey of one machine: its configuration and its answer. Standard library only.
 
+Its process title is left alone: writing it would wipe the mark in its environment by which leftovers are known.
 The password stands in a file only this user can read, never in a command line. No TCP port is opened.
 """
 
@@ -11,6 +12,7 @@ import find
 
 CONFIG = """port 0
 loglevel warning
+set-proc-title no
 unixsocket {socket}
 unixsocketperm 700
 requirepass {password}
