@@ -8,9 +8,9 @@ from controlplane.errors import Problem
 from controlplane.jobs.services import cancel_job
 from controlplane.registry import services
 from controlplane.registry.models import Model, ModelVersion
-from workers.contract.events import End
 
 from tests.controlplane.registry.conftest import FILES, Bench
+from workers.contract.events import End
 
 
 def test_a_finished_job_makes_the_next_version(bench: Bench) -> None:
