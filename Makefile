@@ -83,10 +83,11 @@ test-control: $(LIGHT) $(INSTALLED)
 	$(CONTROL)/bin/python -m pytest -p no:playwright tests/controlplane
 
 bench: install $(TESTABLE)
-	@for file in tests/benchmarks/[a-z]*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+	@$(PY) -m pip install --quiet -r tests/benchmarks/requirements.txt
+	@for file in tests/benchmarks/[a-z]*.py; do echo "== $$file"; $(PY) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
 
 quality: install $(TESTABLE)
-	@for file in tests/quality/[a-z]*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+	@for file in tests/quality/[a-z]*.py; do echo "== $$file"; $(PY) -m tests.quality.$$(basename $$file .py) || exit 1; done
 
 clean:
 	rm -rf $(VENV) $(CONTROL) node_modules $(DIST) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -45,13 +45,12 @@ class Api:
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Message, Any]:
+    def send(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Message, Any]:
         """One call: status, headers and the decoded JSON; `bytes` are sent as they are, anything else as JSON."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         kind = {"Content-Type": "application/json"} if data is not None else {}
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
         url = path if path.startswith("http") else ADDRESS + path
-        request = urllib.request.Request(url, data, {"Authorization": f"Bearer {self.token}"} | kind | names, method=method)  # noqa: S310
+        request = urllib.request.Request(url, data, {"Authorization": f"Bearer {self.token}"} | kind | (headers or {}), method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (our own address)
                 text = answer.read()
@@ -63,9 +62,9 @@ class Api:
             except ValueError:
                 return refused.code, refused.headers, {"detail": text[:300].decode(errors="replace")}
 
-    def call(self, method: str, path: str, body: Any = None, *, also: tuple[int, ...] = (), **headers: str) -> Any:
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, also: tuple[int, ...] = ()) -> Any:
         """The decoded answer of a call that must succeed, or end with one of the statuses in `also` (then None)."""
-        status, _, answer = self.send(method, path, body, **headers)
+        status, _, answer = self.send(method, path, body, headers)
         if status in also:
             return None
         if status >= 400:
@@ -101,18 +100,15 @@ def reviews() -> bytes:
 
 def upload(api: Api, base: str, name: str, content: bytes) -> str:
     """Send one file by the resumable protocol (tus 1.0) and return the upload's id."""
-    encoded = base64.b64encode(name.encode()).decode()
-    tus = {"Tus_Resumable": "1.0.0"}
-    status, headers, answer = api.send(
-        "POST", f"{base}/uploads", b"", Upload_Length=str(len(content)), Upload_Metadata=f"filename {encoded}", Content_Length="0", **tus
-    )
+    tus, encoded = {"Tus-Resumable": "1.0.0"}, base64.b64encode(name.encode()).decode()
+    create = tus | {"Upload-Length": str(len(content)), "Upload-Metadata": f"filename {encoded}"}
+    status, headers, answer = api.send("POST", f"{base}/uploads", b"", create)
     if status != 201:
         sys.exit(f"The upload was refused: {status} {answer}")
     identity = headers["Location"].rstrip("/").rpartition("/")[2]
     for offset in range(0, len(content), CHUNK):
-        part = content[offset : offset + CHUNK]
-        kind = {"Content_Type": "application/offset+octet-stream"}
-        api.call("PATCH", f"{base}/uploads/{identity}", part, Upload_Offset=str(offset), **kind, **tus)
+        part = tus | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        api.call("PATCH", f"{base}/uploads/{identity}", content[offset : offset + CHUNK], part)
     return identity
 
 
