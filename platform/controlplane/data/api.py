@@ -11,7 +11,7 @@ from pydantic import Field
 from controlplane import artifacts
 from controlplane.data import exports, preview, schemas, services
 from controlplane.data.filters import read_filters
-from controlplane.data.forms import VersionIn, read_version
+from controlplane.data.forms import MULTIPART, body_schema, read_version
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.errors import Problem, not_found
 from controlplane.limits import limit
@@ -21,21 +21,12 @@ from workers.contract.states import VersionState
 
 router = Router(tags=["datasets"])
 STATES = (VersionState.PREPARING, VersionState.READY, VersionState.FAILED)
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": VersionIn.model_json_schema(ref_template="#/components/schemas/{model}")},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}, "options": {"type": "string", "description": "JSON"}},
-                }
-            },
-        },
-    }
+FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "format": "binary"}, "options": {"type": "string", "description": "The options as JSON"}},
 }
+BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": body_schema()}, MULTIPART: {"schema": FORM}}}}
 
 
 class DatasetIn(Schema):

@@ -29,6 +29,21 @@ class VersionIn(Schema):
     options: PrepareOptions = Field(default_factory=PrepareOptions)  # type: ignore[arg-type]
 
 
+def body_schema() -> dict[str, Any]:
+    """JSON Schema of the JSON body, for the OpenAPI document: complete in itself."""
+    schema = VersionIn.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            name = str(value.get("$ref", "")).removeprefix("#/$defs/")
+            return whole(parts[name]) if name in parts else {key: whole(item) for key, item in value.items()}
+        return [whole(item) for item in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = whole(schema)
+    return found
+
+
 def read_version(request: HttpRequest, workspace: Any) -> tuple[list[Upload], PrepareOptions]:
     """The uploads and options a request asks for. Raises 400, 413, 415, 422."""
     kind = (request.content_type or "").lower()

@@ -196,9 +196,10 @@ def _new_version(
     return version
 
 
+@transaction.atomic
 def preparation_ended(*, job: Job, end: End) -> None:
     """The preparing job's last word: the version is ready, or failed with its place and remedy. Said twice, it does nothing."""
-    version = DatasetVersion.objects.select_for_update().filter(job=job).select_related("dataset").first()
+    version = DatasetVersion.objects.select_for_update(of=("self",)).filter(job=job).select_related("dataset").first()
     if version is None or version.state != VersionState.PREPARING:
         return
     if end.outcome == "succeeded":
