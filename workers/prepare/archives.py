@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NoReturn, cast
 
 from workers.contract.names import ARCHIVE_ENTRIES_MAX, ARCHIVE_RATIO_MAX, ARCHIVE_UNPACKED_MAX, MiB
 from workers.prepare import detect
@@ -58,16 +58,19 @@ class Meter:
 
 
 class Counted(io.RawIOBase):
-    """A stream read through the meters of its archive and, if it has one, of itself."""
+    """A stream read through the meters of its archive and, if it has one, of itself. archive: to be named when it is damaged."""
 
-    def __init__(self, file: IO[bytes], *meters: Meter) -> None:
-        self._file, self._meters = file, meters
+    def __init__(self, file: IO[bytes], archive: str, *meters: Meter) -> None:
+        self._file, self._archive, self._meters = file, archive, meters
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        piece = self._file.read(min(len(buffer), CHUNK))
+        try:
+            piece = self._file.read(min(len(buffer), CHUNK))
+        except _DAMAGED as error:
+            _damaged(self._archive, error)
         for meter in self._meters:
             meter.count(len(piece))
         buffer[: len(piece)] = piece
@@ -93,9 +96,14 @@ def members(path: Path, name: str, kind: str) -> Iterator[Member]:
             with open(path, "rb") as raw:
                 yield from _tar(raw, name, kind, Meter(name, size))
     except _DAMAGED as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        refuse("damaged_file", f"{name} cannot be unpacked: {excerpt(str(error))}", "pack it again and upload it once more", file=name)
+        _damaged(name, error)
+
+
+def _damaged(name: str, error: Exception) -> NoReturn:
+    """Refuse the archive, unless it is the disk that fails."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    refuse("damaged_file", f"{name} cannot be unpacked: {excerpt(str(error))}", "pack it again and upload it once more", file=name)
 
 
 def _zip(path: Path, name: str, meter: Meter) -> Iterator[Member]:
@@ -110,7 +118,7 @@ def _zip(path: Path, name: str, meter: Meter) -> Iterator[Member]:
                 continue
             twins.add(inner)
             with archive.open(info) as file:
-                counted = Counted(file, meter, Meter(f"{inner} in {name}", info.compress_size))
+                counted = Counted(file, name, meter, Meter(f"{inner} in {name}", info.compress_size))
                 yield Member(inner, info.file_size, cast(BinaryIO, io.BufferedReader(counted, CHUNK)))
 
 
@@ -165,7 +173,7 @@ def _too_many(name: str) -> None:
 
 def _tar(raw: BinaryIO, name: str, kind: str, meter: Meter) -> Iterator[Member]:
     openers: dict[str, Callable[[BinaryIO], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-    stream = io.BufferedReader(Counted(openers[kind](raw) if kind in openers else raw, meter), CHUNK)
+    stream = io.BufferedReader(Counted(openers[kind](raw) if kind in openers else raw, name, meter), CHUNK)
     if kind != "tar" and detect.container(stream.peek(512)[:512]) != "tar":
         inner = name.rsplit(".", 1)[0] if detect.ending(name) in detect.ARCHIVE_ENDINGS else name
         yield Member(inner, -1, cast(BinaryIO, stream))
@@ -185,7 +193,7 @@ def _tar(raw: BinaryIO, name: str, kind: str, meter: Meter) -> Iterator[Member]:
             twins.add(path)
             file = archive.extractfile(info)
             if file is not None:
-                yield Member(info.name, info.size, cast(BinaryIO, file))
+                yield Member(info.name, info.size, cast(BinaryIO, io.BufferedReader(Counted(file, name), CHUNK)))
     _check_end(raw, stream, kind)
 
 

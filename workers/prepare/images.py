@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -10,7 +10,7 @@ from workers.contract.names import IMAGE_FRAMES_MAX, IMAGE_PIXELS_MAX
 from workers.prepare.problems import excerpt, refuse
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-Image.MAX_IMAGE_PIXELS = IMAGE_PIXELS_MAX
+Image.MAX_IMAGE_PIXELS = None  # checked here, before decoding, and named with its size
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
@@ -32,6 +32,8 @@ def look(data: bytes, name: str) -> Look:
     if data.lstrip()[:1] == b"<":
         kind = "SVG" if b"<svg" in data[:4096].lower() else "HTML or XML"
         refuse("content_mismatch", f"{excerpt(name)} is {kind}, not an image", "convert it to PNG, JPEG or WebP", file=name)
+    if data[8:12] == b"WEBP":
+        _check_size(*webp_size(data), name)  # its decoder takes memory when it opens
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -40,8 +42,6 @@ def look(data: bytes, name: str) -> Look:
                 _check(found, data, name, image)
                 image.load()
                 return found
-        except Image.DecompressionBombError:
-            _too_big(name, "more than twice the limit")
         except UnidentifiedImageError as error:
             raise Damaged("it is not a PNG, JPEG, WebP, GIF or BMP image") from error
         except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
@@ -49,18 +49,28 @@ def look(data: bytes, name: str) -> Look:
 
 
 def _check(found: Look, data: bytes, name: str, image: Image.Image) -> None:
-    if found.width * found.height > IMAGE_PIXELS_MAX:
-        _too_big(name, f"{found.width} × {found.height} pixels")
+    _check_size(found.width, found.height, name)
     frames = gif_frames(data) if found.format == "GIF" else getattr(image, "n_frames", 1)
     if frames > IMAGE_FRAMES_MAX:
         refuse("too_many_frames", f"{excerpt(name)} has more than {IMAGE_FRAMES_MAX} frames", "keep the frames you need", file=name)
 
 
-def _too_big(name: str, size: str) -> NoReturn:
-    megapixels = IMAGE_PIXELS_MAX // 1_000_000
-    refuse(
-        "image_too_big", f"{excerpt(name)} has {size}; {megapixels} megapixels are allowed", "make it smaller and pack it again", file=name
-    )
+def _check_size(width: int, height: int, name: str) -> None:
+    if width * height > IMAGE_PIXELS_MAX:
+        message = f"{excerpt(name)} has {width} × {height} pixels; {IMAGE_PIXELS_MAX // 1_000_000} megapixels are allowed"
+        refuse("image_too_big", message, "make it smaller and pack it again", file=name)
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height by the first chunk; (0, 0) when it is cut."""
+    if len(data) < 30:
+        return 0, 0
+    if data[12:16] == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
 def gif_frames(data: bytes) -> int:

@@ -91,8 +91,10 @@ class Collection:
         """What was gathered. Raises UserError when nothing is left or kinds are mixed."""
         if len(self._kinds) > 1:
             refuse("mixed_files", f"{archive} holds both images and sounds", "make one dataset of each", file=archive)
-        if not self._kinds and self.rejected:
-            refuse("damaged_file", f"no file of {archive} can be read; the first: {self.rejected[0]['message']}", file=archive)
+        damaged = [row for row in self.rejected if row["code"] == "damaged_file"]
+        if not self._kinds and damaged:
+            message = f"no image or sound of {archive} can be read; {damaged[0]['file']}: {damaged[0]['message']}"
+            refuse("damaged_file", message, "pack whole files and upload them once more", file=archive)
         folders = {tuple(folder.split("/")) if folder else () for table in self._tables.values() for folder in table.folders}
         prefix = _common(folders)
         for table in self._tables.values():

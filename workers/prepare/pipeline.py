@@ -24,7 +24,7 @@ from workers.prepare.columns import LABEL_TYPES, Column, kind_of, plain
 from workers.prepare.health import Health
 from workers.prepare.intake import Intake, Part
 from workers.prepare.layout import Layout, label_of, plan
-from workers.prepare.problems import refuse
+from workers.prepare.problems import excerpt, refuse
 from workers.prepare.shards import ShardWriter
 from workers.prepare.statistics import Figures, natural
 
@@ -72,6 +72,9 @@ def prepare(work: PrepareWork, folder: Path, events: EventWriter) -> dict[str, A
     layout = plan(found.parts, rows, columns, types, options, found.notes)
     for note in found.notes:
         events.log(note)
+    if found.media and found.media.rejected_count:
+        count, first = found.media.rejected_count, found.media.rejected[0]
+        events.log(f"{count} file{'s' * (count > 1)} rejected; {excerpt(first['file'])}: {first['message']}", "warning")
     events.log("columns: " + ", ".join(f"{name} {type}" for name, type in list(types.items())[:50]))
     writer = _Writer(folder / SHARDS, columns, types, layout, sum(rows))
     writer.run(found.parts, meter)

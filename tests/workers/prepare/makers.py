@@ -80,5 +80,7 @@ def model(**files: bytes | None) -> dict[str, bytes]:
         "model.safetensors": safetensors(),
         "README.md": "# 模型\n说明 🎉".encode(),
     }
-    found |= {name.replace("__", "/").replace("_json", ".json").replace("_safetensors", ".safetensors"): data for name, data in files.items()}
+    found |= {
+        name.replace("__", "/").replace("_json", ".json").replace("_safetensors", ".safetensors"): data for name, data in files.items()
+    }
     return {name: data for name, data in found.items() if data is not None}

@@ -25,7 +25,9 @@ def test_I1_empty_file(prepare, content):
     assert refused(prepare({"a.csv": content}), "empty_file")["loc"]["file"] == "a.csv"
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.csv", b"text,label\n"), ("a.csv", b"\n\n"), ("a.jsonl", b"\n \n"), ("a.json", b"[]"), ("a.txt", b" \n")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", b"text,label\n"), ("a.csv", b"\n\n"), ("a.jsonl", b"\n \n"), ("a.json", b"[]"), ("a.txt", b" \n")]
+)
 def test_I2_no_rows(prepare, name, content):
     refused(prepare({name: content}), "no_rows")
 
@@ -46,7 +48,7 @@ def test_I5_bad_row(prepare):
 
 
 def test_I5_bad_row_after_quoted_line_breaks(prepare):
-    content = 'text,label\n"two\nlines",a\nx,b\nlonely\n'.encode()
+    content = b'text,label\n"two\nlines",a\nx,b\nlonely\n'
     assert refused(prepare({"a.csv": content}), "bad_row")["loc"]["row"] == 5
 
 
@@ -65,7 +67,9 @@ def test_I8_latin1_is_asked_for(prepare):
     content = "text,label\ncafé là,a\nnaïve é,b\n".encode("latin-1") * 20
     error = refused(prepare({"a.csv": content}), "bad_encoding")
     assert "encoding" in error["hint"]
-    assert prepare({"a.csv": "text,label\n".encode() + "café,a\nné,b\n".encode("latin-1") * 20}, encoding="latin-1").all_rows()[0]["text"] in ("café", "né")
+    assert prepare({"a.csv": b"text,label\n" + "café,a\nné,b\n".encode("latin-1") * 20}, encoding="latin-1").all_rows()[0][
+        "text"
+    ] in ("café", "né")
 
 
 def test_I9_broken_byte_in_utf8(prepare):
@@ -94,7 +98,9 @@ def test_I12_cut_json_line(prepare):
     assert refused(prepare({"a.jsonl": b"\n".join(lines)}), "bad_json")["loc"]["row"] == 5
 
 
-@pytest.mark.parametrize("content", [b'[{"a": 1}, {"a": ', b'[{"a": 1} {"a": 2}]', b'[{"a": 1},]', b'[{"a": 1}] x', b'{"a": [1, 2], "b": [1]}', b'["x"]', b"[{]"])
+@pytest.mark.parametrize(
+    "content", [b'[{"a": 1}, {"a": ', b'[{"a": 1} {"a": 2}]', b'[{"a": 1},]', b'[{"a": 1}] x', b'{"a": [1, 2], "b": [1]}', b'["x"]', b"[{]"]
+)
 def test_I12_broken_json_document(prepare, content):
     refused(prepare({"a.json": content}), "bad_json")
 
@@ -116,7 +122,9 @@ def test_I14_bad_number_in_csv(prepare):
     refused(prepare({"a.csv": b"text,price\n" + b"x,1.5\n" * 20 + b"y,1e999\n"}), "bad_number")
 
 
-@pytest.mark.parametrize("row", ['{"a": 1, "a": 2}', '{"a" : 1, "a": 2}', '{"t": "x: y", "o": {"b": 1, "b": 2}}', '{"l": [{"c": 1, "c": 1}]}'])
+@pytest.mark.parametrize(
+    "row", ['{"a": 1, "a": 2}', '{"a" : 1, "a": 2}', '{"t": "x: y", "o": {"b": 1, "b": 2}}', '{"l": [{"c": 1, "c": 1}]}']
+)
 def test_I14_duplicate_key(prepare, row):
     refused(prepare({"a.jsonl": row.encode()}), "duplicate_key")
     refused(prepare({"a.json": f"[{row}]".encode()}), "duplicate_key")
