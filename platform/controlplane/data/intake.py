@@ -19,6 +19,7 @@ from controlplane.data.models import DatasetVersion, Upload
 from controlplane.errors import Problem
 from controlplane.jobs.models import Checkpoint
 from controlplane.limits import limit
+from controlplane.workspaces.models import Workspace
 from workers.contract.names import MiB
 
 
@@ -71,6 +72,7 @@ def create_upload(
 ) -> Upload:
     """Promise room for a file of exactly `size` bytes. Raises 413 and 507 before any byte flows."""
     with transaction.atomic():
+        Workspace.objects.select_for_update().get(pk=workspace.pk)  # two uploads at once may not both take the last room
         check_room(workspace, size)
         upload = Upload.objects.create(
             id=secrets.token_urlsafe(18).replace("-", "x").replace("_", "y"),

@@ -99,14 +99,16 @@ def find_uploads(workspace: Any, ids: list[str]) -> list[Upload]:
     """Finished uploads of this workspace in the order asked. Raises 422 naming each id that is nothing, foreign or unfinished."""
     found = {u.pk: u for u in Upload.objects.filter(workspace=workspace, pk__in=ids, expires_at__gt=timezone.now())}
     errors = []
+    seen: set[str] = set()
     for position, name in enumerate(ids):
         upload, message = found.get(name), ""
         if upload is None:
             message = f"There is no upload `{name[:64]}` here."
         elif not upload.finished_at and not _settled(upload):
             message = f"The upload of {upload.filename} stands at {upload.offset} of {upload.size} bytes."
-        elif ids.index(name) != position:
+        elif name in seen:
             message = f"The upload `{name[:64]}` is named twice."
+        seen.add(name)
         if message:
             errors.append({"loc": ["body", "uploads", position], "msg": message})
     if errors:
