@@ -15,7 +15,12 @@ from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
 from controlplane import complaints, openapi
+from controlplane.data import api as data
 from controlplane.errors import CONTENT_TYPE, Problem, standard
+from controlplane.jobs import api as jobs
+from controlplane.registry import api as registry
+from controlplane.serving import api as serving
+from controlplane.training import api as training
 from controlplane.workspaces import api as workspaces
 from controlplane.workspaces import api_keys
 from controlplane.workspaces.access import public
@@ -72,21 +77,11 @@ def merged(routers: Sequence[Router]) -> Router:
     return whole
 
 
-def _rooms():  # type: ignore
-    import importlib
-
-    out = []
-    for room in ("data", "training", "jobs", "registry", "serving"):
-        try:
-            out.append(importlib.import_module(f"controlplane.{room}.api"))
-        except Exception as error:
-            print("room not there yet:", room, error)
-    return out
-
-
-_r = _rooms()
-api.add_router("", merged([workspaces.root, api_keys.root, *[m.recipes for m in _r if hasattr(m, "recipes")]]))
-api.add_router("/workspaces/{ws}", merged([workspaces.router, api_keys.router, *[m.router for m in _r]]))
+api.add_router("", merged([workspaces.root, api_keys.root, training.recipes]))
+api.add_router(
+    "/workspaces/{ws}",
+    merged([workspaces.router, api_keys.router, data.router, training.router, jobs.router, registry.router, serving.router]),
+)
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -243,5 +243,6 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "filters": ["redact"], "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {name: {"level": "INFO"} for name in ("django.server", "uvicorn.access")},
+    "loggers": {name: {"level": "INFO"} for name in ("django.server", "uvicorn.access")}
+    | {"django.request": {"level": "ERROR"}},  # what callers did wrong is in the answer they got
 }

@@ -4,9 +4,9 @@ from importlib import import_module
 
 from django.urls import include, path, re_path
 
-from controlplane import health
-from controlplane.accounts import entry
+from controlplane import health, inbox
 from controlplane.api import api
+from controlplane.workspaces import entry
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -14,16 +14,11 @@ urlpatterns = [
     path("signin/<str:code>", entry.signin, name="signin"),
     path("api/v1/", api.urls),
     re_path(r"^api/.*$", health.nothing_here),
+    path("internal/v1/", include((inbox.urlpatterns, "inbox"))),
     path("accounts/", include("allauth.urls")),
 ]
 for _room in ("accounts", "workspaces", "data", "training", "jobs", "registry", "serving"):
     try:
         urlpatterns.append(path("", include(import_module(f"controlplane.{_room}.urls"))))
-    except ImportError as error:
-        print("no pages yet:", _room, error)
-try:
-    from controlplane import inbox
-
-    urlpatterns.append(path("internal/v1/", include((inbox.urlpatterns, "inbox"))))
-except ImportError as error:
-    print("no door yet:", error)
+    except ModuleNotFoundError:
+        continue

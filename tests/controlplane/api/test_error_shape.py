@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.people import People
 
 MEMBERS = {"type", "title", "status", "detail", "code", "hint", "request_id", "errors"}

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from controlplane.workspaces.models import IdempotentCall, Workspace
 from django.db import connection
+
 from tests.people import People, Person
 
 BODY = {"slug": "team", "title": "Team"}

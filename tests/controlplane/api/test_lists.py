@@ -1,6 +1,7 @@
 """Pages: each item once, in order, while rows come and go."""
 
 from controlplane.workspaces.models import ApiToken
+
 from tests.people import People
 
 

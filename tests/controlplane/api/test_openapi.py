@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from controlplane.api import api
+
 from tests.people import People
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from controlplane.workspaces.models import ApiToken
 from django.utils import timezone
+
 from tests.people import People
 
 

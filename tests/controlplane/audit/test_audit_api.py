@@ -1,6 +1,7 @@
 """Who did what, when, from where."""
 
 from controlplane.audit.models import AuditEvent
+
 from tests.people import People
 
 

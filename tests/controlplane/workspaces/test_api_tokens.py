@@ -4,6 +4,7 @@ import hashlib
 
 from controlplane.workspaces.models import ApiToken
 from controlplane.workspaces.tokens import playground_token
+
 from tests.people import People
 
 

@@ -8,6 +8,7 @@ from controlplane.workspaces import invitations
 from controlplane.workspaces.models import Invitation, Membership
 from django.core import mail
 from django.utils import timezone
+
 from tests.people import People, make_person
 
 

@@ -4,6 +4,7 @@ import pytest
 from controlplane.audit.models import AuditEvent
 from controlplane.workspaces.models import Workspace
 from controlplane.workspaces.signals import workspace_closing
+
 from tests.people import People
 
 

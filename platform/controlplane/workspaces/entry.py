@@ -12,10 +12,12 @@ from controlplane.accounts.adapter import remember_wishes
 from controlplane.accounts.services import use_signin_code
 from controlplane.audit.services import record
 from controlplane.errors import Problem
+from controlplane.workspaces.access import public
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
+@public
 @require_GET
 @never_cache
 def signin(request: HttpRequest, code: str) -> HttpResponse:
