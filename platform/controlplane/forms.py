@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from workers.contract.recipe import Preset, Spec
 
 PREFIX = "p-"
 GROUPS: dict[str, str | Promise] = {
-    "general": _("General"),
-    "training": _("Training"),
-    "optimiser": _("Optimiser"),
-    "regularisation": _("Regularisation"),
-    "model": _("Model"),
-    "data": _("Data"),
-    "hardware": _("Hardware"),
+    "general": gettext_lazy("General"),
+    "training": gettext_lazy("Training"),
+    "optimiser": gettext_lazy("Optimiser"),
+    "regularisation": gettext_lazy("Regularisation"),
+    "model": gettext_lazy("Model"),
+    "data": gettext_lazy("Data"),
+    "hardware": gettext_lazy("Hardware"),
 }
 
 
@@ -48,6 +49,13 @@ class Knob:
     @property
     def changed(self) -> bool:
         return self.value != self.default
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words; empty when there is no bound on both sides."""
+        if self.least is None or self.most is None:
+            return ""
+        return _("between %(low)s and %(high)s") % {"low": shown(self.least), "high": shown(self.most)}
 
 
 @dataclass
@@ -94,7 +102,10 @@ def groups(
     for name, part in schema.get("properties", {}).items():
         default = shown(base.get(name))
         typed = sent.get(f"{PREFIX}{name}") if sent is not None else None
-        knobs.append(_knob(name, _resolved(part, schema), default, default if typed is None else typed, (wrong or {}).get(name, "")))
+        knob = _knob(name, _resolved(part, schema), default, default if typed is None else typed, (wrong or {}).get(name, ""))
+        if knob.wrong and knob.range and knob.kind in ("integer", "number"):
+            knob.wrong = _("It must be a number %(range)s.") % {"range": knob.range}
+        knobs.append(knob)
     _hide(knobs, {name: part.get("visible_when") for name, part in schema.get("properties", {}).items()})
     found = {name: Group(name, title) for name, title in GROUPS.items()}
     for knob in knobs:
@@ -116,7 +127,11 @@ def _knob(name: str, part: dict[str, Any], default: str, value: str, wrong: str)
     choices = [(shown(item), shown(item)) for item in part.get("enum", [])]
     if part.get("optional") and choices:
         choices.insert(0, ("", "–"))
-    kind = "choice" if choices else {"integer": "integer", "number": "number", "boolean": "boolean", "string": "text"}.get(part.get("type", ""), "json")
+    kind = (
+        "choice"
+        if choices
+        else {"integer": "integer", "number": "number", "boolean": "boolean", "string": "text"}.get(part.get("type", ""), "json")
+    )
     plain = {"en": part.get("title", name), "zh": part.get("title", name)}
     return Knob(
         name=name,

@@ -74,7 +74,7 @@ class LogView extends HTMLElement {
     this.#viewport.addEventListener("click", (event) => this.#pick(event));
     const download = h("a", { class: "btn sm quiet", href: this.dataset.download ?? "", download: true }, icon("download"), words("download"));
     this.replaceChildren(
-      h("div", { class: "bar" }, this.#follow, h("span", { class: "end" }, this.#found, find, up, down, this.#levels(), this.#times(), download)),
+      h("div", { class: "bar" }, h("h2", {}, words("log")), this.#follow, h("span", { class: "end" }, this.#found, find, up, down, this.#levels(), this.#times(), download)),
       this.#viewport,
       this.#more,
     );
@@ -264,7 +264,7 @@ class LogView extends HTMLElement {
     if (this.#selected && line.line >= this.#selected[0] && line.line <= this.#selected[1]) row.classList.add("on");
     row.append(h("a", { href: `#L${line.line}`, tabindex: -1 }, count(line.line)));
     const stamp = this.#stamp(line);
-    if (stamp) row.append(h("time", { datetime: line.time }, stamp));
+    if (stamp) row.append(h("time", {}, stamp));
     row.append(h("i", {}, (line.level?.[0] ?? "i").toUpperCase()), paint(line.text, this.#mark));
     return row;
   }

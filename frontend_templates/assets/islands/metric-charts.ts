@@ -58,7 +58,9 @@ class MetricCharts extends HTMLElement {
     }
     const answer = await fetchJson<Answer>(`${this.dataset.url}?${query}`);
     this.#data = new Map(
-      Object.entries(answer).map(([key, points]) => [key, { steps: points.steps, values: points.values, times: points.times.map(seconds) }]),
+      Object.entries(answer)
+        .filter(([, points]) => points.steps.length)
+        .map(([key, points]) => [key, { steps: points.steps, values: points.values, times: points.times.map(seconds) }]),
     );
     this.#draw();
   }
@@ -86,13 +88,22 @@ class MetricCharts extends HTMLElement {
   #draw(): void {
     const groups = charts([...this.#data.keys()]);
     const limit = Number(this.dataset.limit ?? 0) || groups.size;
-    for (const [name, keys] of [...groups].slice(0, limit)) {
+    const wanted = new Map([...groups].slice(0, limit));
+    for (const [name, chart] of this.#charts)
+      if (!wanted.has(name)) {
+        chart.destroy();
+        chart.element.remove();
+        this.#charts.delete(name);
+      }
+    let place = 0;
+    for (const [name, keys] of wanted) {
       let chart = this.#charts.get(name);
       if (!chart) {
         chart = new Chart(name, this.#words, this.#sync, (range) => this.#zoom(range));
         this.#charts.set(name, chart);
-        this.#grid.append(chart.element);
       }
+      if (this.#grid.children[place] !== chart.element) this.#grid.insertBefore(chart.element, this.#grid.children[place] ?? null);
+      place += 1;
       chart.show(new Map(keys.map((key) => [key, this.#data.get(key) as Points])), this.#view, this.#range);
     }
     if (!groups.size) this.#grid.replaceChildren(h("p", { class: "meta empty" }, this.#words("none")));
@@ -143,7 +154,8 @@ class MetricCharts extends HTMLElement {
     const table = this.#toggle(words("table"), () => this.#view.table, () => this.#change({ table: !this.#view.table }), "btn sm");
     const reset = h("button", { class: "btn sm quiet", type: "button", onclick: () => this.#zoom(null) }, icon("rotate-ccw"), words("reset"));
     const label = h("label", { class: "check meta" }, words("smoothing"), slider);
-    return h("div", { class: "rowline", role: "group", "aria-label": words("tools") }, axis, label, log, table, reset);
+    const tools = h("span", { class: "actions", role: "group", "aria-label": words("tools") }, axis, label, log, table, reset);
+    return h("header", { class: "bar" }, h("h2", {}, words("title")), tools);
   }
 
   #toggle(text: string, isOn: () => boolean, act: () => void, className: string, group?: HTMLElement): HTMLButtonElement {

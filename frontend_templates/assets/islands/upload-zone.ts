@@ -137,7 +137,8 @@ class UploadZone extends HTMLElement {
     for (const transfer of this.#transfers) this.#form?.append(h("input", { type: "hidden", name: "uploads", value: transfer.id }));
     this.#form?.removeEventListener("submit", this.#onSubmit, true);
     removeEventListener("beforeunload", this.#onLeave);
-    this.#form?.requestSubmit();
+    // A form cannot be sent again from inside its own submit event.
+    window.setTimeout(() => this.#form?.requestSubmit());
   }
 
   // ---- drawing ------------------------------------------------------------------------------------------------

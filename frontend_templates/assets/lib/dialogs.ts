@@ -14,5 +14,8 @@ export function startDialogs(): void {
     if (target.closest("[data-close]")) target.closest("dialog")?.close();
     if (target instanceof HTMLDialogElement) target.close();
   });
-  for (const dialog of document.querySelectorAll<HTMLDialogElement>("dialog[data-open]")) dialog.showModal();
+  for (const dialog of document.querySelectorAll<HTMLDialogElement>("dialog[data-open]")) {
+    dialog.close(); // written open for readers without script
+    dialog.showModal();
+  }
 }

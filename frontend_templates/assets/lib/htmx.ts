@@ -12,7 +12,7 @@ export function startHtmx(upgrade: (root: ParentNode) => void): void {
   Object.assign(htmx.config, {
     includeIndicatorCSS: false,
     morphSkipChildren: ISLANDS.join(","),
-    morphIgnore: ["data-htmx-powered", "data-local"],
+    morphIgnore: ["data-htmx-powered", "open"], // what a person has opened stays open
     history: "reload",
     defaultTimeout: 30000,
   });

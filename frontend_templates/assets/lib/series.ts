@@ -11,7 +11,7 @@ export type Axis = "step" | "time";
 /** `train/loss` and `eval/loss` share the chart `loss`; a lone name is its own chart. */
 export function charts(keys: string[]): Map<string, string[]> {
   const out = new Map<string, string[]>();
-  for (const key of [...keys].sort(byImportance)) {
+  for (const key of keys.filter((name) => !name.endsWith("/epoch")).sort(byImportance)) {
     const name = key.slice(key.indexOf("/") + 1);
     out.set(name, [...(out.get(name) ?? []), key]);
   }

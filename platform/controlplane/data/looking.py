@@ -5,12 +5,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from controlplane import artifacts
 from controlplane.data import exports, preview
 from controlplane.data.filters import read_filters
 from controlplane.data.models import DatasetVersion
 from controlplane.data.schemas import columns_of
+from controlplane.frame.figures import figure
 
 ROWS = 50
 MARKS = {"eq": "=", "ne": "≠", "lt": "<", "gt": ">", "contains": "∋", "null": "∅"}
@@ -67,9 +70,7 @@ def look(request: HttpRequest, version: DatasetVersion) -> Look:
         last=offset + len(rows),
         previous=_address(here, offset=max(0, offset - ROWS) or None) if offset else "",
         next=_address(here, offset=found["next_offset"]) if found["next_offset"] else "",
-        splits=[
-            (name, version.splits.get(name, 0), _address(here, split=name), name == split) for name in preview.splits_of(version)
-        ],
+        splits=[(name, version.splits.get(name, 0), _address(here, split=name), name == split) for name in preview.splits_of(version)],
         chips=[(_chip(text, version.features), _address(here, filter=[t for t in texts if t != text])) for text in texts],
         shares=_shares(version, here, split),
         picked=next((_picked(names, row) for row in rows if str(row[0]) == picked), None) if picked else None,
@@ -80,7 +81,9 @@ def look(request: HttpRequest, version: DatasetVersion) -> Look:
 def _address(here: dict[str, Any], **change: Any) -> str:
     """The page's query with some of it changed."""
     wanted = {**here, **change}
-    pairs = [(key, item) for key, value in wanted.items() for item in (value if isinstance(value, list) else [value]) if item not in (None, "")]
+    pairs = [
+        (key, item) for key, value in wanted.items() for item in (value if isinstance(value, list) else [value]) if item not in (None, "")
+    ]
     return f"?{urlencode(pairs)}"
 
 
@@ -102,7 +105,22 @@ def _picked(names: list[str], row: tuple[int, str, list[Cell]]) -> dict[str, Any
 def _column(version: DatasetVersion, name: str) -> dict[str, Any]:
     """Name, type and the figures preparing wrote down, as far as it did."""
     known = (version.statistics.get("columns") or {}).get(name) or {}
-    return {"name": name, "kind": version.features[name], "known": known}
+    spread = known.get("lengths") or known.get("histogram") or {}
+    counts = [count for _value, count in known.get("top") or []] or spread.get("counts") or []
+    most = max(counts, default=0)
+    bars = [max(4, round(100 * count / most)) for count in counts] if most else []
+    return {"name": name, "kind": version.features[name], "bars": bars, "note": _note(known)}
+
+
+def _note(known: dict[str, Any]) -> str:
+    """The one figure of a column that helps most."""
+    if known.get("values"):
+        return ngettext("%(n)s class", "%(n)s classes", len(known["values"])) % {"n": len(known["values"])}
+    if lengths := known.get("lengths"):
+        return _("%(low)s–%(high)s characters") % {"low": f"{lengths['min']:,}", "high": f"{lengths['max']:,}"}
+    if known.get("min") is not None:
+        return f"{figure(known['min'])}–{figure(known.get('max'))}"
+    return ""
 
 
 def _chip(text: str, features: dict[str, str]) -> str:

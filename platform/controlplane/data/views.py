@@ -18,9 +18,9 @@ from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.data.nav import rows_of
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import done, page, sorry, wrong_fields
+from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
-from controlplane.paging import ListQuery, listing
+from controlplane.paging import listing
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.states import VersionState
@@ -35,8 +35,7 @@ ENCODINGS = ("utf-8", "gb18030", "utf-16", "latin-1", "windows-1252", "big5", "s
 def datasets(request: HttpRequest, ws: str) -> HttpResponse:
     newest = DatasetVersion.objects.defer("statistics", "shards").order_by("-version")
     rows = visible(request).select_related("created_by").prefetch_related(Prefetch("versions", queryset=newest))
-    query = ListQuery(q=request.GET.get("q", "")[:200], cursor=request.GET.get("cursor") or None, sort=request.GET.get("sort") or None)
-    found = listing(rows, query, show=_line, sorts={"created_at": "created_at", "name": "name"}, search=["name", "title"])
+    found = listing(rows, asked(request), show=_line, sorts={"created_at": "created_at", "name": "name"}, search=["name", "title"])
     context = {"nav": "datasets", "crumbs": [(_("Datasets"), "")], "may_edit": request.role.includes(Role.EDITOR), **found}  # type: ignore[attr-defined]
     return page(request, "data/list.html", context, parts=("rows",))
 

@@ -16,7 +16,7 @@ def _read(path: str, changed: float) -> dict[str, Any]:
 
 def manifest() -> dict[str, Any]:
     """{source: {file, css, assets}}; empty before the first build, so that a page still says so in plain HTML."""
-    path = Path(settings.DJANGO_VITE["default"]["manifest_path"])
+    path = Path(str(settings.DJANGO_VITE["default"]["manifest_path"]))
     return _read(str(path), path.stat().st_mtime) if path.is_file() else {}
 
 

@@ -1,13 +1,16 @@
 """How a view answers: a whole page, or the part of it that htmx asked for."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 
 from controlplane.errors import Problem
+from controlplane.paging import ListQuery
 
 _TARGET = re.compile(r"^[a-z-]+#([a-z][a-z0-9-]*)$")
 
@@ -24,6 +27,26 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], *, parts:
     response["Vary"] = "HX-Request, HX-Target, Cookie, Accept-Language"
     response["Cache-Control"] = "no-store"
     return response
+
+
+def asked(request: HttpRequest) -> ListQuery:
+    """What a list page's address asks for, cut to what a list takes; the same parameters as the API's lists."""
+    given = {
+        name: request.GET[name][:size]
+        for name, size in (("q", 200), ("cursor", 1000), ("state", 200), ("sort", 64))
+        if request.GET.get(name)
+    }
+    return ListQuery.model_validate(given)
+
+
+def said(both: Any) -> str:
+    """The words of the reader's language out of {en, zh} or a pair of both."""
+    chinese = (get_language() or "").startswith("zh")
+    if isinstance(both, Mapping):
+        return str(both.get("zh" if chinese else "en") or both.get("en") or "")
+    if isinstance(both, tuple):
+        return str(both[1] if chinese else both[0])
+    return str(both)
 
 
 def done(request: HttpRequest, text: Any) -> None:

@@ -31,6 +31,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "copied": _("%(n)s lines copied"),
     },
     "metric-charts": {
+        "title": _("Metrics"),
         "tools": _("Chart settings"),
         "axis": _("Horizontal axis"),
         "step": pgettext_lazy("axis", "Step"),

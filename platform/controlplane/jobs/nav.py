@@ -52,7 +52,10 @@ def stop(thread: slots.Thread) -> slots.Stop:
     found, total = rows.first(), rows.count()
     if found is None:
         return slots.Stop(_("Jobs"), _("Not trained on yet"))
-    more = ngettext("%(text)s and %(n)s more", "%(text)s and %(n)s more", total - 1) % {"text": f"{found.name} #{found.number}", "n": total - 1}
+    more = ngettext("%(text)s and %(n)s more", "%(text)s and %(n)s more", total - 1) % {
+        "text": f"{found.name} #{found.number}",
+        "n": total - 1,
+    }
     text = f"{found.name} #{found.number}" if total == 1 else more
     return slots.Stop(_("Jobs"), text, f"{reverse('jobs', kwargs={'ws': ws})}?dataset={thread.dataset}")
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,15 +11,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import done, page, sorry
-from controlplane.jobs import services, store
+from controlplane.frame.pages import asked, done, page, sorry
+from controlplane.jobs import logs, services, store
 from controlplane.jobs.api import the_job
 from controlplane.jobs.models import Allocation, Job, Worker
 from controlplane.jobs.nav import shown
 from controlplane.jobs.scheduler import position, queue
 from controlplane.jobs.schemas import worker_state
 from controlplane.jobs.transitions import now
-from controlplane.paging import ListQuery, listing
+from controlplane.paging import listing
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.states import FINAL, JobState
@@ -34,14 +34,13 @@ ERROR_WINDOW = 2000  # lines at the end of a log in which the error is looked fo
 @needs("viewer", query=("q", "state", "cursor", "sort", "kind", "dataset", "recipe"))
 def jobs(request: HttpRequest, ws: str) -> HttpResponse:
     given = request.GET
-    query = ListQuery(
-        q=given.get("q", "")[:200], state=given.get("state") or None, cursor=given.get("cursor") or None, sort=given.get("sort") or None
-    )
     rows = shown(request.workspace)  # type: ignore[attr-defined]
     for field in ("kind", "dataset", "recipe"):
         if given.get(field):
             rows = rows.filter(**{field: given[field]})
-    found = listing(rows, query, show=lambda row: row, sorts=SORTS, default="-id", search=["name", "recipe", "dataset"], states=STATES)
+    found = listing(
+        rows, asked(request), show=lambda row: row, sorts=SORTS, default="-id", search=["name", "recipe", "dataset"], states=STATES
+    )
     context = {
         "nav": "jobs",
         "crumbs": [(_("Jobs"), "")],
@@ -146,6 +145,15 @@ def _fix(job: Job) -> dict[str, Any] | None:
     return {"batch_size": max(1, size // 4), "accumulation": (params.get("gradient_accumulation_steps") or 1) * (size // max(1, size // 4))}
 
 
+@require_GET
+@needs("viewer")
+def log_file(request: HttpRequest, ws: str, number: int) -> StreamingHttpResponse:
+    """The whole log as a file, as it was written."""
+    found = the_job(request, str(number))
+    disposition = f'attachment; filename="job-{number}.log"'
+    return StreamingHttpResponse(logs.text(found), content_type="text/plain; charset=utf-8", headers={"Content-Disposition": disposition})
+
+
 @require_POST
 @needs("editor")
 def stop(request: HttpRequest, ws: str, number: int) -> HttpResponse:
@@ -177,13 +185,17 @@ def workers(request: HttpRequest, ws: str) -> HttpResponse:
                 "worker": worker,
                 "state": worker_state(worker),
                 "devices": [{**device, "on": device["id"] in busy} for device in worker.devices],
-                "running": [{"job": place.attempt.job if place.attempt.job.workspace_id == mine else None, "device": place.device} for place in places],
-                "memory": worker.load.get("memory_used_bytes") or worker.load.get("memory_bytes"),
-                "cpu": worker.load.get("cpu_percent") or worker.load.get("cpu"),
+                "running": [
+                    {"job": place.attempt.job if place.attempt.job.workspace_id == mine else None, "device": place.device}
+                    for place in places
+                ],
+                "memory": worker.memory_bytes - available if (available := worker.load.get("memory_available")) else None,
+                "cpu": (worker.load.get("cpu") or [None])[0],
             }
         )
     waiting = [
-        {"place": place, "job": job if job.workspace_id == mine else None, "reason": job.reason, "row": job} for place, job in enumerate(queue(), 1)
+        {"place": place, "job": job if job.workspace_id == mine else None, "reason": job.reason, "row": job}
+        for place, job in enumerate(queue(), 1)
     ]
     context = {
         "nav": "workers",

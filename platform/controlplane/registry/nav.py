@@ -45,7 +45,11 @@ def stop(thread: slots.Thread) -> slots.Stop:
         return slots.Stop(_("Model"), title(thread.model), address(ws, thread.model))
     if thread.here == "job":
         return slots.Stop(_("Model"), _("Registered when the job ends"))
-    rows = versions.filter(job__dataset=thread.dataset, state=VersionState.READY).order_by("-created_at") if thread.dataset else versions.none()
+    rows = (
+        versions.filter(job__dataset=thread.dataset, state=VersionState.READY).order_by("-created_at")
+        if thread.dataset
+        else versions.none()
+    )
     found, total = rows.first(), rows.count()
     if found is None:
         return slots.Stop(_("Models"), _("None yet"))
@@ -56,7 +60,12 @@ def stop(thread: slots.Thread) -> slots.Stop:
 
 @slots.first_step("model")
 def first_step(workspace: Any) -> dict[str, Any]:
-    version = ModelVersion.objects.filter(model__workspace=workspace, state=VersionState.READY).select_related("model").order_by("-created_at").first()
+    version = (
+        ModelVersion.objects.filter(model__workspace=workspace, state=VersionState.READY)
+        .select_related("model")
+        .order_by("-created_at")
+        .first()
+    )
     if version is None:
         return {"done": False, "text": "", "url": "", "action": ""}
     return {"done": True, "text": title(str(version)), "url": address(workspace.slug, str(version)), "action": _("Open report")}

@@ -15,9 +15,9 @@ from controlplane import catalog
 from controlplane.data.models import DatasetVersion
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import done, page, sorry, wrong_fields
+from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
-from controlplane.paging import ListQuery, listing
+from controlplane.paging import listing
 from controlplane.registry import files, report, services
 from controlplane.registry.api import the_model, the_version, visible
 from controlplane.registry.models import ModelVersion
@@ -39,11 +39,10 @@ def card(text: str) -> SafeString:
 @require_GET
 @needs("viewer", query=("q", "cursor", "task"))
 def models(request: HttpRequest, ws: str) -> HttpResponse:
-    query = ListQuery(q=request.GET.get("q", "")[:200], cursor=request.GET.get("cursor") or None)
     rows = visible(request)
     if request.GET.get("task"):
         rows = rows.filter(task=request.GET["task"])
-    found = listing(rows, query, show=lambda row: row, sorts={"created_at": "created_at"}, search=["name", "title", "task"])
+    found = listing(rows, asked(request), show=lambda row: row, sorts={"created_at": "created_at"}, search=["name", "title", "task"])
     context = {"nav": "models", "crumbs": [(_("Registry"), "")], "may_edit": request.role.includes(Role.EDITOR), **found}  # type: ignore[attr-defined]
     return page(request, "registry/list.html", context, parts=("rows",))
 
@@ -101,7 +100,11 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
     serving = [revision.endpoint for revision in found.revisions.filter(state__in=services.LIVE_REVISIONS).select_related("endpoint")]
     context = {
         "nav": "models",
-        "crumbs": [(_("Registry"), reverse("models", kwargs={"ws": ws})), (name, reverse("model", kwargs={"ws": ws, "name": name})), (f"v{n}", "")],
+        "crumbs": [
+            (_("Registry"), reverse("models", kwargs={"ws": ws})),
+            (name, reverse("model", kwargs={"ws": ws, "name": name})),
+            (f"v{n}", ""),
+        ],
         "version": found,
         "tab": tab,
         "importing": found.state == VersionState.IMPORTING,

@@ -23,14 +23,15 @@ def snippets(endpoint: Endpoint, revision: Revision | None) -> list[tuple[str, s
     return _text(endpoint_url(endpoint), endpoint.task.replace("-", "_"), str(example(revision).get("inputs", "")))
 
 
+def _curl(url: str, kind: str, data: str) -> str:
+    return f'curl {url} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: {kind}" \\\n  {data}'
+
+
 def _text(url: str, method: str, inputs: str) -> list[tuple[str, str]]:
     said = json.dumps(inputs, ensure_ascii=False)
     quoted = json.dumps({"inputs": inputs}, ensure_ascii=False).replace("'", "'\\''")
     return [
-        (
-            "curl",
-            f'curl {url} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d \'{quoted}\'',
-        ),
+        ("curl", _curl(url, "application/json", f"-d '{quoted}'")),
         (
             "Python",
             "import os\nfrom huggingface_hub import InferenceClient\n\n"
@@ -47,10 +48,7 @@ def _text(url: str, method: str, inputs: str) -> list[tuple[str, str]]:
 
 def _image(url: str, method: str) -> list[tuple[str, str]]:
     return [
-        (
-            "curl",
-            f'curl {url} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: image/jpeg" \\\n  --data-binary @picture.jpg',
-        ),
+        ("curl", _curl(url, "image/jpeg", "--data-binary @picture.jpg")),
         (
             "Python",
             "import os\nfrom huggingface_hub import InferenceClient\n\n"
@@ -68,10 +66,7 @@ def _image(url: str, method: str) -> list[tuple[str, str]]:
 def _generation(base: str, model: str) -> list[tuple[str, str]]:
     body = json.dumps({"model": model, "prompt": "…", "max_tokens": 64}, ensure_ascii=False)
     return [
-        (
-            "curl",
-            f'curl {base}/completions \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN" \\\n  -H "Content-Type: application/json" \\\n  -d \'{body}\'',
-        ),
+        ("curl", _curl(f"{base}/completions", "application/json", f"-d '{body}'")),
         (
             "Python",
             f'import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url="{base}", api_key=os.environ["SLIPWAY_TOKEN"])\n'

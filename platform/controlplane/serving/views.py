@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import done, page, sorry, wrong_fields
-from controlplane.paging import ListQuery, listing
+from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
+from controlplane.paging import listing
 from controlplane.registry import services as registry
 from controlplane.registry.models import ModelVersion
 from controlplane.serving import services
@@ -34,8 +34,9 @@ SPANS = {"1h": (gettext_lazy("1 h"), 1, 60), "24h": (gettext_lazy("24 h"), 24, 9
 @require_GET
 @needs("viewer", query=("q", "cursor", "state"))
 def endpoints(request: HttpRequest, ws: str) -> HttpResponse:
-    query = ListQuery(q=request.GET.get("q", "")[:200], cursor=request.GET.get("cursor") or None, state=request.GET.get("state") or None)
-    found = listing(visible(request), query, show=_line, search=["name", "title", "task"], states=[state.value for state in EndpointState])
+    found = listing(
+        visible(request), asked(request), show=_line, search=["name", "title", "task"], states=[state.value for state in EndpointState]
+    )
     context = {"nav": "endpoints", "crumbs": [(_("Deployments"), "")], "may_edit": request.role.includes(Role.EDITOR), **found}  # type: ignore[attr-defined]
     return page(request, "serving/list.html", context, parts=("rows",))
 

@@ -81,7 +81,14 @@ def bases_for(workspace: Any, spec: type[Spec]) -> list[dict[str, Any]]:
     if spec.base_models == "none":
         return found
     for model in catalog.base_models(spec):
-        found.append({"value": model["id"], "title": model.get("title") or model["id"], "note": model.get("license", ""), "size_bytes": model.get("size_bytes")})
+        found.append(
+            {
+                "value": model["id"],
+                "title": model.get("title") or model["id"],
+                "note": model.get("license", ""),
+                "size_bytes": model.get("size_bytes"),
+            }
+        )
     rows = ModelVersion.objects.filter(model__workspace=workspace, state=VersionState.READY, task__gt="").select_related("model")
     for version in rows.order_by("-created_at")[:100]:
         if not spec.base_architectures or version.config.get("model_type") in spec.base_architectures:

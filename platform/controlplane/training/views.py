@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from controlplane import catalog, forms
 from controlplane.errors import Problem
-from controlplane.frame.pages import done, page, sorry, wrong_fields
+from controlplane.frame.pages import done, page, said, sorry, wrong_fields
 from controlplane.jobs.api import the_job
 from controlplane.registry import services as registry
 from controlplane.training import preflight, services
@@ -64,7 +64,8 @@ def _context(request: HttpRequest, plan: Draft, wrong: dict[str, str], clone: st
     params = {place.removeprefix("params."): text for place, text in wrong.items() if place.startswith("params.")}
     groups = forms.groups(plan.spec, preset=plan.preset, sent=plan.sent or None, wrong=params)
     body = plan.body()
-    links = {f"{forms.PREFIX}{place.removeprefix('params.')}" if place.startswith("params.") else place.replace("columns.", "c-"): text for place, text in wrong.items()}
+    links = {place.replace("columns.", "c-"): text for place, text in wrong.items() if not place.startswith("params.")}
+    links |= {knob.id: f"{said(knob.title)}: {knob.wrong}" for group in groups for knob in group.knobs if knob.wrong}
     return {
         "nav": "jobs",
         "crumbs": [(_("Jobs"), reverse("jobs", kwargs={"ws": ws})), (_("New job"), "")],
@@ -89,10 +90,17 @@ def _preflight(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     try:
         found = preflight.dry_run(workspace=request.workspace, request=services.parse(body))  # type: ignore[attr-defined]
     except Problem as problem:
-        return {"checks": [{"id": "params", "ok": False, "message": problem.detail, "fix": problem.hint}], "estimate": {}, "queue": {}, "passed": 0}
+        return {
+            "checks": [{"id": "params", "ok": False, "message": problem.detail, "fix": problem.hint}],
+            "estimate": {},
+            "queue": {},
+            "passed": 0,
+        }
     for check in found["checks"]:
         if check["ok"]:
             check["message"] = CHECKS.get(check["id"], check["message"])
+        elif check["id"] == "params":
+            check["message"], check["fix"] = _("A setting is out of range"), check["message"]
     return found | {"passed": sum(check["ok"] for check in found["checks"])}
 
 
@@ -105,7 +113,7 @@ def code(base: str, ws: str, body: dict[str, Any]) -> list[tuple[str, str]]:
     python = (
         "import os, requests\n\njob = requests.post(\n"
         f'    "{url}",\n    headers={{"Authorization": f"Bearer {{os.environ[\'SLIPWAY_TOKEN\']}}"}},\n'
-        f"    json={_indented(repr_json(body))},\n).json()\nprint(job[\"id\"], job[\"state\"])"
+        f'    json={_indented(repr_json(body))},\n).json()\nprint(job["id"], job["state"])'
     )
     return [("curl", curl), ("Python", python), ("JSON", text)]
 

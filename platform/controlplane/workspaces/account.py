@@ -18,7 +18,8 @@ from controlplane.errors import Problem
 from controlplane.frame.context import THEMES
 from controlplane.frame.pages import done, page, wrong_fields
 from controlplane.workspaces.access import public, signed_in
-from controlplane.workspaces.models import ApiToken, Scope, Workspace
+from controlplane.workspaces.models import ApiToken, Membership, Role, Scope, Workspace
+from controlplane.workspaces.nav import LAST
 from controlplane.workspaces.tokens import create_token, revoke_token
 
 SCOPES = (
@@ -28,6 +29,16 @@ SCOPES = (
     (Scope.ADMIN, _("Admin"), _("manage members and workspaces")),
 )
 LIFETIMES = (("30", _("In 30 days")), ("90", _("In 90 days")), ("365", _("In a year")), ("", _("Never")))
+
+
+def last_place(request: HttpRequest) -> Workspace | None:
+    """The workspace the person was in, so that the sidebar stays; these pages belong to no workspace."""
+    asked = request.GET.get("ws") or request.COOKIES.get(LAST, "")
+    member = Membership.objects.filter(user_id=request.user.pk or 0, workspace__slug=asked).select_related("workspace").first()
+    if member is None:
+        return None
+    request.workspace, request.role = member.workspace, Role(member.role)  # type: ignore[attr-defined]
+    return member.workspace
 
 
 def back(request: HttpRequest) -> str:
@@ -60,9 +71,10 @@ def _wish(request: HttpRequest, field: str, cookie: str, allowed: list[str]) -> 
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in(scope="write")
+@signed_in(scope="write")  # type: ignore[untyped-decorator]
 def account(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
+    last_place(request)
     fields = ("name", "language", "theme", "timezone")
     form = {field: request.POST.get(field, getattr(user, field)) for field in fields}
     wrong: dict[str, str] = {}
@@ -86,12 +98,12 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in(scope="write")
+@signed_in(scope="write")  # type: ignore[untyped-decorator]
 def tokens(request: HttpRequest) -> HttpResponse:
     """Your tokens; a new one is in the answer to the form alone, and nowhere afterwards."""
     user: Any = request.user
-    place = Workspace.objects.visible_to(user).filter(slug=request.GET.get("ws") or request.POST.get("workspace", "")).first()
-    request.workspace = place  # type: ignore[attr-defined]
+    last_place(request)
+    place = Workspace.objects.visible_to(user).filter(slug=request.POST.get("workspace", "")).first()
     wrong: dict[str, str] = {}
     made: tuple[ApiToken, str] | None = None
     if request.method == "POST":
@@ -104,7 +116,11 @@ def tokens(request: HttpRequest) -> HttpResponse:
         "nav": "tokens",
         "crumbs": [(_("API tokens"), "")],
         "tokens": ApiToken.objects.visible_to(user).alive().filter(hidden=False).select_related("workspace").order_by("-created_at"),
-        "form": {"name": request.POST.get("name", ""), "workspace": request.POST.get("workspace", ""), "days": request.POST.get("days", "90")},
+        "form": {
+            "name": request.POST.get("name", ""),
+            "workspace": request.POST.get("workspace", ""),
+            "days": request.POST.get("days", "90"),
+        },
         "scopes": [(value, name, help, value in ticked) for value, name, help in SCOPES],
         "lifetimes": LIFETIMES,
         "made": made,
@@ -128,7 +144,7 @@ def _create(request: HttpRequest, place: Workspace | None) -> tuple[ApiToken, st
 
 
 @require_POST
-@signed_in(scope="write")
+@signed_in(scope="write")  # type: ignore[untyped-decorator]
 def revoke(request: HttpRequest, id: str) -> HttpResponse:
     token = ApiToken.objects.visible_to(request.user).filter(pk=id).first()
     if token:

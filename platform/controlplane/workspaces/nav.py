@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.frame import slots
 from controlplane.workspaces.services import workspaces_of
 
+LAST = "workspace"  # cookie: the workspace that was open last
 PAGES = (
     ("datasets", _("Datasets")),
     ("jobs", _("Jobs")),

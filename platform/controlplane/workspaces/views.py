@@ -11,14 +11,13 @@ from controlplane.accounts.adapter import INVITED
 from controlplane.audit.models import AuditEvent
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import done, page, sorry, wrong_fields
-from controlplane.paging import ListQuery, listing
+from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
+from controlplane.paging import listing
 from controlplane.workspaces import invitations, services
 from controlplane.workspaces.access import needs, public, signed_in
 from controlplane.workspaces.models import Invitation, Membership, Role
-from controlplane.workspaces.nav import pages, switcher
+from controlplane.workspaces.nav import LAST, pages, switcher
 
-LAST = "workspace"  # cookie: the workspace that was open last
 ABILITIES = (
     (_("See data, jobs, models, endpoints"), Role.VIEWER),
     (_("Call endpoints in the playground"), Role.VIEWER),
@@ -84,7 +83,7 @@ def search(request: HttpRequest, ws: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in(scope="write")
+@signed_in(scope="write")  # type: ignore[untyped-decorator]
 def new_workspace(request: HttpRequest) -> HttpResponse:
     form = {"title": request.POST.get("title", ""), "slug": request.POST.get("slug", "")}
     wrong: dict[str, str] = {}
@@ -229,7 +228,8 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
 @needs("admin", query=("q", "cursor"))
 def audit(request: HttpRequest, ws: str) -> HttpResponse:
     rows = AuditEvent.objects.filter(workspace_id=request.workspace.pk)  # type: ignore[attr-defined]
-    query = ListQuery(q=request.GET.get("q", "")[:200], cursor=request.GET.get("cursor") or None)
-    found = listing(rows, query, show=lambda row: row, sorts={"time": "at"}, default="-time", search=["actor", "action", "target_id"])
+    found = listing(
+        rows, asked(request), show=lambda row: row, sorts={"time": "at"}, default="-time", search=["actor", "action", "target_id"]
+    )
     context = {"nav": "audit", "crumbs": [(_("Audit log"), "")], **found}
     return page(request, "workspaces/audit.html", context)

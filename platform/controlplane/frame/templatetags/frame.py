@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
-from django.utils.translation import get_language
 
 from controlplane.frame import assets, figures, slots
+from controlplane.frame.pages import said
 from controlplane.frame.reasons import words as reason_words
 from controlplane.frame.states import look
 from controlplane.frame.words import WORDS
@@ -21,6 +21,7 @@ register.filter("size", figures.size)
 register.filter("figure", figures.figure)
 register.filter("duration", figures.duration)
 register.filter("reason", reason_words)
+register.filter("said", said)
 
 
 @register.simple_tag
@@ -60,10 +61,12 @@ def lineage(thread: slots.Thread) -> SafeString:
     items = []
     for kind, stop in slots.stops(thread):
         here = kind == thread.here
-        text = format_html('<a href="{}"><b>{}</b></a>', stop.url, stop.text) if stop.url and not here else format_html("<b>{}</b>", stop.text)
+        text = (
+            format_html('<a href="{}"><b>{}</b></a>', stop.url, stop.text) if stop.url and not here else format_html("<b>{}</b>", stop.text)
+        )
         mark = mark_safe(' aria-current="step"') if here else "" if stop.url else mark_safe(' class="todo"')
         items.append(format_html("<li{}><small>{}</small>{}</li>", mark, stop.label, text))
-    return format_html('<ol class="lineage">{}</ol>', mark_safe("".join(items)))
+    return format_html('<ol class="lineage">{}</ol>', format_html_join("", "{}", ((item,) for item in items)))
 
 
 @register.simple_tag
@@ -72,17 +75,6 @@ def words(island: str) -> SafeString:
     text = json.dumps({key: str(word) for key, word in WORDS[island].items()}, ensure_ascii=False)
     safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return mark_safe(f'<script type="application/json">{safe}</script>')  # noqa: S308 our own words, angle brackets escaped
-
-
-@register.filter
-def said(both: Any) -> str:
-    """The words of the reader's language out of {en, zh} or a pair of both."""
-    chinese = (get_language() or "").startswith("zh")
-    if isinstance(both, Mapping):
-        return str(both.get("zh" if chinese else "en") or both.get("en") or "")
-    if isinstance(both, tuple):
-        return str(both[1] if chinese else both[0])
-    return str(both)
 
 
 @register.filter
