@@ -26,7 +26,7 @@ def files_of(folder: Path) -> list[Path]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(f"{path.relative_to(folder)} is not a regular file")
         if path.is_file() and path.name != MANIFEST:
-            if path.suffix not in ALLOWED:
+            if path.suffix not in ALLOWED and path.name not in ("LICENSE", "NOTICE"):
                 raise ValueError(
                     f"{path.relative_to(folder)} is not allowed in a model or checkpoint; allowed are {', '.join(sorted(ALLOWED))}"
                 )
