@@ -112,8 +112,8 @@ def _zip(path: Path, name: str, meter: Meter) -> Iterator[Member]:
         infos = archive.infolist()
         _check_zip(infos, name)
         twins = Twins(name)
-        for info in infos:
-            inner = check_path(_name_of(info), name)
+        for info, inner in zip(infos, _names_of(infos), strict=True):
+            check_path(inner, name)
             if info.is_dir():
                 continue
             twins.add(inner)
@@ -216,16 +216,21 @@ def check_path(path: str, name: str) -> str:
     return path
 
 
-def _name_of(info: zipfile.ZipInfo) -> str:
-    """A ZIP entry's path. Without the UTF-8 flag the bytes are what the packer's system uses: UTF-8 (macOS) or GBK (Chinese Windows)."""
-    if info.flag_bits & 0x800 or info.filename.isascii():
-        return info.filename
-    for encoding in ("utf-8", "gb18030"):
+def _names_of(infos: list[zipfile.ZipInfo]) -> list[str]:
+    """ZIP entries' paths. Without the UTF-8 flag their bytes are what the packer's system uses: UTF-8 (macOS) or GBK (Chinese
+    Windows), and one archive uses one encoding throughout."""
+    foreign = [info.filename.encode("cp437") for info in infos if not info.flag_bits & 0x800 and not info.filename.isascii()]
+    for encoding in ("utf-8", "gb18030", "cp437"):
         try:
-            return info.filename.encode("cp437").decode(encoding)
-        except UnicodeError:
+            names = dict(zip(foreign, [raw.decode(encoding) for raw in foreign], strict=True))
+        except UnicodeDecodeError:
             continue
-    return info.filename
+        return [info.filename if info.flag_bits & 0x800 else _renamed(info.filename, names) for info in infos]
+    return [info.filename for info in infos]
+
+
+def _renamed(name: str, names: dict[bytes, str]) -> str:
+    return name if name.isascii() else names[name.encode("cp437")]
 
 
 class Twins:

@@ -84,8 +84,8 @@ def _rows(sample: str, delimiter: str, quote: str | None) -> list[list[str]]:
 
 
 def _fields(sample: str, delimiters: tuple[str, ...], quotes: bool) -> tuple[str, str | None]:
-    """The delimiter and quote under which most rows have as many fields as the first; more fields win a tie."""
-    best: tuple[float, int, str, str | None] = (-1.0, 0, delimiters[0], '"')
+    """The delimiter and quote under which most rows have as many fields as the first; more fields win a tie, then tidy quotes."""
+    best: tuple[tuple[float, int, int], str, str | None] = ((-1.0, 0, 0), delimiters[0], '"')
     for quote in ('"', None) if quotes else ('"',):
         for mark in delimiters:
             rows = _rows(sample, mark, quote)
@@ -93,10 +93,21 @@ def _fields(sample: str, delimiters: tuple[str, ...], quotes: bool) -> tuple[str
                 continue
             width = len(rows[0])
             agree = sum(len(row) == width for row in rows) / len(rows)
-            score = (round(agree, 1) if width > 1 else 0.0, width if quote else 0)
-            if score > best[:2]:
-                best = (*score, mark, quote)
-    return best[2], best[3]
+            tidy = 0 if quote is None else 1 if _is_tidy(sample, mark) else -1
+            score = (round(agree, 1) if width > 1 else 0.0, width, tidy)
+            if score > best[0]:
+                best = (score, mark, quote)
+    return best[1], best[2]
+
+
+def _is_tidy(sample: str, delimiter: str) -> bool:
+    """Quotes enclose whole fields. A sample that ends inside one is tidy."""
+    try:
+        for _ in islice(csv.reader(sample.splitlines(keepends=True), delimiter=delimiter, strict=True), SAMPLE_ROWS):
+            pass
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return True
 
 
 def _has_header(rows: list[list[str]]) -> bool:

@@ -6,6 +6,7 @@ fails within the first few characters, the whole file is valid GB18030 and its c
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ MARKS = (
 )
 SURE_UTF8 = 8  # so many good characters beyond ASCII before the first bad byte: it is UTF-8 with damage
 COMMON_CHINESE = 0.8  # share of characters that are in GB2312
-_WIDE = ("utf-16", "utf-32", "utf-16-le", "utf-16-be")
+_PAIRS = re.compile(r"[\x00-\x7f\U00010000-\U0010ffff]+")  # what GB18030 does not write as two bytes
 _HINT = "choose the encoding it was saved in (such as gb18030, latin-1 or windows-1252), or save it as UTF-8"
 
 
@@ -119,15 +120,14 @@ def _is_gb18030(path: Path) -> bool:
     decoder = codecs.getincrementaldecoder("gb18030")()
     sample = ""
     try:
-        for chunk in _chunks(path):
-            text = decoder.decode(chunk)
-            sample = sample or text[:SAMPLE]
-        decoder.decode(b"", final=True)
+        for chunk in _ends(_chunks(path)):
+            text = decoder.decode(chunk, final=not chunk)
+            if len(sample) < SAMPLE:
+                sample += _PAIRS.sub("", text)
     except UnicodeDecodeError:
         return False
-    beyond = [char for char in sample if char > "\x7f"]
-    common = len("".join(beyond).encode("gb2312", "ignore")) // 2
-    return bool(beyond) and common / len(beyond) >= COMMON_CHINESE
+    common = len(sample.encode("gb2312", "ignore")) // 2
+    return bool(sample) and common / len(sample) >= COMMON_CHINESE
 
 
 def _refuse_bad_utf8(path: Path, name: str) -> None:

@@ -56,12 +56,13 @@ def _comma(array: pa.Array) -> pa.Array:
 
 def sure_comma(array: pa.Array) -> bool:
     """Some value that can only be a decimal comma: `2,5`, not `2,500`."""
-    return bool(pc.any(pc.invert(pc.match_substring_regex(array, _THOUSANDS))).as_py())
+    sure = pc.and_(pc.match_substring(array, ","), pc.invert(pc.match_substring_regex(array, _THOUSANDS)))
+    return bool(pc.any(sure).as_py())
 
 
 def _boolean(array: pa.Array) -> pa.Array:
     lower = pc.utf8_lower(array)
-    if not pc.all(pc.is_in(lower, value_set=pa.array(["true", "false"]))).as_py():
+    if not pc.all(pc.is_in(lower.drop_null(), value_set=pa.array(["true", "false"]))).as_py():
         raise pa.ArrowInvalid("neither true nor false")
     return pc.if_else(pc.is_valid(array), pc.equal(lower, "true"), pa.scalar(None, pa.bool_()))
 
@@ -131,7 +132,7 @@ class Narrowing:
     def _holds(self, look: str, array: pa.Array) -> bool:
         try:
             found = parse(array, look)
-            if look in ("integer", "number") and _has_codes(array):
+            if look in ("integer", "number", "comma") and _has_codes(array):
                 return False
         except pa.ArrowInvalid:
             return False

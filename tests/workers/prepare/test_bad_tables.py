@@ -67,9 +67,10 @@ def test_I8_latin1_is_asked_for(prepare):
     content = "text,label\ncafé là,a\nnaïve é,b\n".encode("latin-1") * 20
     error = refused(prepare({"a.csv": content}), "bad_encoding")
     assert "encoding" in error["hint"]
-    assert prepare({"a.csv": b"text,label\n" + "café,a\nné,b\n".encode("latin-1") * 20}, encoding="latin-1").all_rows()[0][
-        "text"
-    ] in ("café", "né")
+    assert prepare({"a.csv": b"text,label\n" + "café,a\nné,b\n".encode("latin-1") * 20}, encoding="latin-1").all_rows()[0]["text"] in (
+        "café",
+        "né",
+    )
 
 
 def test_I9_broken_byte_in_utf8(prepare):
