@@ -7,6 +7,8 @@ CONTROL := .venv-control
 DIST := frontend_templates/assets/dist
 export PYTHONPATH := platform:.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Waiting threads sleep instead of spinning: several busy processes on few cores otherwise stop one another.
+export OMP_WAIT_POLICY := PASSIVE
 
 # A stamp's name carries the hash of what it was made from: a second run finds it and does nothing.
 hash = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
