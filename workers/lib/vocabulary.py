@@ -116,6 +116,9 @@ def byte_pieces(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
 
 
 def _generative(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    begin = GENERATING["bos_token"]
+    ends = [(begin, tokenizer.token_to_id(begin))]
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{begin} $A", pair=f"{begin} $A $B", special_tokens=ends)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         **GENERATING,
