@@ -24,6 +24,7 @@ class Link(asyncio.Protocol):
         self._sinks: dict[int, Callable[[Head | None, bytes], None]] = {}
         self._buffer = bytearray()
         self._number = 0
+        self._out: list[bytes] = []  # frames of this turn of the event loop: they leave in one write
         self._writable = asyncio.Event()
         self._writable.set()
         self.alive = False
@@ -88,19 +89,24 @@ class Link(asyncio.Protocol):
         head["id"] = number
         text = orjson.dumps(head)
         self._sinks[number] = sink
-        frame = HEAD.pack(len(text), len(body)) + text
-        if len(body) < 65536:
-            self._transport.write(frame + body)
-        else:
-            self._transport.write(frame)
-            self._transport.write(body)
+        self._write(HEAD.pack(len(text), len(body)) + text, body)
         return number
+
+    def _write(self, *parts: bytes) -> None:
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out += parts
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self.alive and self._transport is not None:
+            self._transport.writelines(out)
 
     def cancel(self, number: int) -> None:
         """The answer is not wanted any more: the replica may stop working on it."""
-        if self._sinks.pop(number, None) is not None and self.alive and self._transport is not None:
+        if self._sinks.pop(number, None) is not None and self.alive:
             text = orjson.dumps({"id": number, "op": "cancel"})
-            self._transport.write(HEAD.pack(len(text), 0) + text)
+            self._write(HEAD.pack(len(text), 0) + text)
 
     def close(self) -> None:
         self.alive = False
