@@ -7,6 +7,8 @@ from workers.contract.recipe import Spec
 FOLDERS = (
     "text_classification_majority",
     "text_classification_finetune",
+    "text_generation_pretrain",
+    "image_classification_finetune",
 )
 
 
