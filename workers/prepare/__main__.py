@@ -13,6 +13,7 @@ from typing import Any
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before numpy is there: its threads would cost memory and do nothing
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+sys.modules["pandas"] = None  # type: ignore[assignment]  # pyarrow would import it on its first conversion, for nothing
 
 from workers.contract.names import GiB  # noqa: E402
 from workers.contract.orders import ImportWork, Order, PrepareWork  # noqa: E402

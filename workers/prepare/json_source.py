@@ -54,7 +54,7 @@ class Cutter:
         self._buffer = b""
         self._at = 0  # up to here the buffer has been tokenized
         self._start = 0  # where the element begins
-        self._line = 1  # of the buffer's first byte
+        self._line, self._counted = 1, 0  # line feeds have been counted up to here in the buffer
         self._stack = bytearray()  # open brackets
         self._table: str | None = None
         self._key_next = False  # the next string is a key of the outer object
@@ -76,8 +76,9 @@ class Cutter:
     def _forget(self) -> None:
         """Drop what has been used up; a value that never ends is refused."""
         keep = min(self._start, self._at) if len(self._stack) >= self._level else self._at
-        self._line += self._buffer.count(b"\n", 0, keep)
+        self._line_at(keep)
         self._buffer, self._at, self._start = self._buffer[keep:], self._at - keep, self._start - keep
+        self._counted -= keep
         if len(self._buffer) > JSON_ROW_MAX:
             message = f"a value from line {self._line} of {self._text.name} on is longer than {JSON_ROW_MAX} bytes"
             refuse("line_too_long", message, "use smaller rows", file=self._text.name, row=self._line)
@@ -119,7 +120,7 @@ class Cutter:
             self._broken(_SHAPES, start)
         self._stack.append(mark)
         if len(self._stack) > JSON_DEPTH_MAX:
-            line = self._line + self._buffer.count(b"\n", 0, start)
+            line = self._line_at(start)
             message = f"line {line} of {self._text.name} is nested deeper than {JSON_DEPTH_MAX} levels"
             refuse("too_deep", message, "flatten it, or store the inner part as text", file=self._text.name, row=line)
         if len(self._stack) == 1:
@@ -138,14 +139,21 @@ class Cutter:
     def _cut(self, end: int) -> Element:
         """The element that ends here. A pair of an inner object gives its value."""
         raw = self._buffer[self._start : end]
-        line = self._line + self._buffer.count(b"\n", 0, self._start + len(raw) - len(raw.lstrip()))
+        line = self._line_at(self._start + len(raw) - len(raw.lstrip()))
         if self._stack[-1] == _ARRAY:
             value = decode(raw, self._text.name, line)
         else:
             value = next(iter(decode(b"{" + raw + b"}", self._text.name, line).values()), None)
         return Element(self._table, value, len(raw), line)
 
+    def _line_at(self, at: int) -> int:
+        """The line of a place in the buffer; counts on from the last place it was asked for."""
+        if at > self._counted:
+            self._line += self._buffer.count(b"\n", self._counted, at)
+            self._counted = at
+        return self._line
+
     def _broken(self, reason: str, at: int) -> NoReturn:
-        line = self._line + self._buffer.count(b"\n", 0, at)
+        line = self._line_at(at)
         message = f"line {line} of {self._text.name}: not valid JSON, {reason}"
         refuse("bad_json", message, _SHAPES, file=self._text.name, row=line)
