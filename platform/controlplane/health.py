@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 
 from controlplane import artifacts
 from controlplane.errors import CONTENT_TYPE, standard
@@ -76,6 +77,7 @@ def _workers() -> str:
 CHECKS: dict[str, Callable[[], str]] = {"database": _database, "redis": _redis, "storage": artifacts.check, "workers": _workers}
 
 
+@csrf_exempt  # there is nothing here to forge, and a POST to nowhere is 404 as well
 @public
 def nothing_here(request: HttpRequest) -> HttpResponse:
     """Every other address of the API."""
