@@ -18,7 +18,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]  # each app writes ASGI's loose types in its own way
 
 _SANE_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 _FORM = re.compile(rb"^\s*(multipart/form-data|application/x-www-form-urlencoded)", re.IGNORECASE)

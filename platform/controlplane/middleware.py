@@ -5,7 +5,7 @@ Django wraps each synchronous middleware in two thread hops per request; these s
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
@@ -105,13 +105,11 @@ def show_problem(request: HttpRequest, error: Exception) -> HttpResponseBase | N
 class Inline:
     """Runs a middleware's hooks in place. Only for hooks that never wait for a disk or a network."""
 
-    get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]
-
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         before: Callable[..., Any] | None = getattr(self, "process_request", None)
         response = before(request) if before else None
         if response is None:
-            response = await self.get_response(request)
+            response = await self.get_response(request)  # type: ignore[attr-defined]
         after: Callable[..., Any] | None = getattr(self, "process_response", None)
         return cast(HttpResponseBase, after(request, response) if after else response)
 
@@ -119,9 +117,9 @@ class Inline:
 class Security(Inline, SecurityMiddleware):
     """HSTS, nosniff, Referrer-Policy, Cross-Origin-Opener-Policy."""
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), payment=(), usb=(), microphone=(self)")
-        return super().process_response(request, response)  # type: ignore[arg-type]
+        return super().process_response(request, response)
 
 
 class ContentPolicy(Inline, CSPMiddleware):
@@ -131,7 +129,7 @@ class ContentPolicy(Inline, CSPMiddleware):
         response.setdefault("X-Frame-Options", "DENY")
         if "Content-Security-Policy" in response:  # an answer that brings a stricter one, such as a user's file
             return response
-        return cast(HttpResponseBase, super().process_response(request, response))
+        return super().process_response(request, response)
 
 
 class Session(Inline, SessionMiddleware):
@@ -139,7 +137,7 @@ class Session(Inline, SessionMiddleware):
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         self.process_request(request)
-        response = await self.get_response(request)
+        response: Any = await self.get_response(request)  # type: ignore[misc]
         session = request.session
         if session.modified:
             return await sync_to_async(self.process_response, thread_sensitive=True)(request, response)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ Files are found once, when the process starts; compressed twins (`.br`, `.gz`) b
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -24,7 +25,7 @@ class Statics:
     def __init__(self) -> None:
         self.prefix: str = settings.STATIC_URL
         dist = str(Path(settings.VITE_DIST))
-        self.shelf = WhiteNoise(
+        self.shelf: Any = WhiteNoise(
             None,
             max_age=3600,
             allow_all_origins=False,
@@ -39,7 +40,7 @@ class Statics:
 
     def find(self, path: str) -> StaticFile | Redirect | None:
         """The file at this address; only names found at the start can match, so no address can leave the folders."""
-        return self.shelf.files.get(path)
+        return cast(StaticFile | Redirect | None, self.shelf.files.get(path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self.find(scope["path"])

@@ -54,9 +54,9 @@ def again(request: HttpRequest, response: HttpResponseBase) -> HttpRequest | Non
     read = copy(request)
     read.method, read.path_info, read.path = "GET", address, address
     read.META = {**request.META, "REQUEST_METHOD": "GET", "PATH_INFO": address, "QUERY_STRING": "", "CONTENT_LENGTH": "0"}
-    query = request.GET.copy() if request.method == "GET" else QueryDict(mutable=True)
+    query: QueryDict = request.GET.copy() if request.method == "GET" else QueryDict(mutable=True)
     query.pop("wait", None)
-    read.GET = query
+    read.GET = query  # type: ignore[assignment]
     read._body = b""  # type: ignore[attr-defined]
     read.guarded = False  # type: ignore[attr-defined]
     return read

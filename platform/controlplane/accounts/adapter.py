@@ -1,13 +1,12 @@
 """Where allauth asks the house: who may sign up, what a new person gets, what a signed-in browser remembers."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 
 from controlplane.accounts.models import User
 from controlplane.accounts.services import welcome
@@ -20,19 +19,19 @@ class AccountAdapter(DefaultAccountAdapter):
         """Open to all if the operator says so, else to whoever holds an invitation."""
         return settings.SIGNUP == "open" or bool(request.session.get(INVITED))
 
-    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> User:
         user.name = form.cleaned_data.get("name", "")
         with transaction.atomic():
-            saved: User = super().save_user(request, user, form, commit=commit)
+            saved = cast(User, super().save_user(request, user, form, commit=commit))
             if commit:
                 welcome(user=saved)
         return saved
 
-    def populate_username(self, request: HttpRequest, user: User) -> None:
+    def populate_username(self, request: HttpRequest, user: Any) -> None:
         """People have no user name."""
 
-    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponseBase:
-        response: HttpResponse = super().post_login(request, user, **kwargs)
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        response = super().post_login(request, user, **kwargs)
         return remember_wishes(response, user)
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:

@@ -98,9 +98,9 @@ class Socket:
         async with shared.seat(self.ticket, close), shared.feed(self.seat.job, self.seat.newest) as feed:
             if notice:
                 await self._within(notice)
-            work = {asyncio.create_task(self._pour(feed, cursor)), asyncio.create_task(self._listen())}
+            work: list[asyncio.Future[Any]] = [asyncio.create_task(self._pour(feed, cursor)), asyncio.create_task(self._listen())]
             try:
-                await asyncio.wait({*work, ended}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([*work, ended], return_when=asyncio.FIRST_COMPLETED)
                 if ended.done():
                     raise Close(ended.result(), "access ended")
                 for task in work:

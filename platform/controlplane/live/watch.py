@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from channels.layers import get_channel_layer
+from channels.layers import channel_layers
 from redis import asyncio as aioredis
 from redis.exceptions import RedisError
 
@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 5  # how long the word "somebody watches" holds
 TURN_SECONDS = 2.0
 CHECK_SECONDS = 3.0
+
+
+def _layer() -> Any:
+    """The doorbell's transport, as the settings name it."""
+    return channel_layers["default"]
 
 
 class Watch:
@@ -69,8 +74,8 @@ class Watch:
                 del self.sockets[ticket]
 
     async def _hear(self, job: int) -> None:
-        layer = get_channel_layer()
-        if layer is None or self.channel is None:
+        layer = _layer()
+        if self.channel is None:
             return
         try:
             async with asyncio.timeout(1):
@@ -80,8 +85,8 @@ class Watch:
             log.info("the doorbell of job %s cannot be heard, its events are looked for every 2 s: %s", job, error)
 
     async def _unhear(self, job: int) -> None:
-        layer = get_channel_layer()
-        if layer is not None and self.channel and job in self.heard:
+        layer = _layer()
+        if self.channel and job in self.heard:
             self.heard.discard(job)
             try:
                 async with asyncio.timeout(1):
@@ -91,7 +96,7 @@ class Watch:
 
     async def _doorbell(self) -> None:
         """Receives every ring for this process and passes it to the feed it is for."""
-        layer: Any = get_channel_layer()
+        layer = _layer()
         while True:
             try:
                 self.channel = await layer.new_channel("live.")

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast, overload
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth.views import redirect_to_login
@@ -22,6 +22,7 @@ from django.http.response import HttpResponseBase
 from ninja.decorators import decorate_view
 from ninja.utils import check_csrf
 
+from controlplane.accounts.models import User
 from controlplane.audit.context import identify
 from controlplane.errors import Problem, not_found
 from controlplane.workspaces.models import ApiToken, Membership, Role, Scope
@@ -48,15 +49,23 @@ def needs(role: str, scope: str | None = None, query: tuple[str, ...] = ()) -> C
     return _declare(Permission("needs", Role(role), Scope(scope or SCOPE_OF[role]), frozenset(query)))
 
 
-def signed_in(view: View | None = None, *, scope: str = "read", query: tuple[str, ...] = ()) -> Any:
+@overload
+def signed_in(view: View) -> View: ...
+@overload
+def signed_in(*, scope: str = "read", query: tuple[str, ...] = ()) -> Callable[[View], View]: ...
+def signed_in(view: Any = None, *, scope: str = "read", query: tuple[str, ...] = ()) -> Any:
     """Any person; usable as `@signed_in` and as `@signed_in(scope="write")`."""
-    mark: Callable[[View], View] = _declare(Permission("signed_in", scope=Scope(scope), query=frozenset(query)))
+    mark: Callable[[Any], Any] = _declare(Permission("signed_in", scope=Scope(scope), query=frozenset(query)))
     return mark(view) if view else mark
 
 
-def public(view: View | None = None, *, query: tuple[str, ...] = ()) -> Any:
+@overload
+def public(view: View) -> View: ...
+@overload
+def public(*, query: tuple[str, ...] = ()) -> Callable[[View], View]: ...
+def public(view: Any = None, *, query: tuple[str, ...] = ()) -> Any:
     """Anybody, without a word about who they are."""
-    mark: Callable[[View], View] = _declare(Permission("public", query=frozenset(query)))
+    mark: Callable[[Any], Any] = _declare(Permission("public", query=frozenset(query)))
     return mark(view) if view else mark
 
 
@@ -97,6 +106,11 @@ def _declare(permission: Permission) -> Callable[[View], View]:
     return mark
 
 
+def person(request: HttpRequest) -> User:
+    """The signed-in person of a guarded request."""
+    return cast(User, request.user)
+
+
 def authenticate(request: HttpRequest) -> None:
     """Sets request.user and request.token from the Authorization header, else from the session. Problem 401 or 403 (CSRF)."""
     header = request.headers.get("Authorization", "")
@@ -132,7 +146,7 @@ def authorise(request: HttpRequest, permission: Permission, ws: str | None) -> N
 def enter(request: HttpRequest, slug: str) -> None:
     """Sets request.workspace and request.role; the same 404 for a workspace that is not there and for one of others."""
     token: ApiToken | None = getattr(request, "token", None)
-    found = Membership.objects.select_related("workspace").filter(workspace__slug=slug, user_id=request.user.pk).first()
+    found = Membership.objects.select_related("workspace").filter(workspace__slug=slug, user=person(request)).first()
     if found is None or (token and token.workspace_id not in {None, found.workspace_id}):
         raise not_found("workspace")
     request.workspace, request.role = found.workspace, Role(found.role)  # type: ignore[attr-defined]

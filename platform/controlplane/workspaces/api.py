@@ -14,7 +14,7 @@ from controlplane.errors import not_found
 from controlplane.limits import LIMITS
 from controlplane.paging import ListQuery, listing
 from controlplane.workspaces import services
-from controlplane.workspaces.access import needs, public, signed_in
+from controlplane.workspaces.access import needs, person, public, signed_in
 from controlplane.workspaces.models import Membership, Role, Workspace
 
 root = Router(tags=["workspaces"])
@@ -72,23 +72,23 @@ def get_limits(request: HttpRequest) -> Any:
 @signed_in
 def get_me(request: HttpRequest) -> Any:
     token = request.token  # type: ignore[attr-defined]
-    spaces = services.workspaces_of(request.user)  # type: ignore[arg-type]
+    spaces = services.workspaces_of(person(request))
     scopes = token.scopes if token else [scope.value for scope in services.ALL_SCOPES]
     if token and token.workspace_id:
         spaces = [space for space in spaces if space["slug"] == token.workspace.slug]
-    return {"user": show_person(request.user), "scopes": scopes, "workspaces": spaces}  # type: ignore[arg-type]
+    return {"user": show_person(person(request)), "scopes": scopes, "workspaces": spaces}
 
 
 @root.patch("/me", summary="Change my settings", tags=["people"])
 @signed_in(scope="write")
 def patch_me(request: HttpRequest, body: PersonIn) -> Any:
-    return show_person(change_settings(user=request.user, **body.dict(exclude_unset=True)))  # type: ignore[arg-type]
+    return show_person(change_settings(user=person(request), **body.dict(exclude_unset=True)))
 
 
 @root.get("/workspaces", summary="My workspaces")
 @signed_in
 def list_workspaces(request: HttpRequest, query: Query[ListQuery]) -> Any:
-    rows = Membership.objects.filter(user_id=request.user.pk).select_related("workspace")
+    rows = Membership.objects.filter(user=person(request)).select_related("workspace")
     token = request.token  # type: ignore[attr-defined]
     if token and token.workspace_id:
         rows = rows.filter(workspace_id=token.workspace_id)
@@ -101,7 +101,7 @@ def list_workspaces(request: HttpRequest, query: Query[ListQuery]) -> Any:
 @signed_in(scope="write")
 def create_workspace(request: HttpRequest, body: WorkspaceIn) -> Any:
     services.refuse_bound_token(request.token)  # type: ignore[attr-defined]
-    workspace = services.create_workspace(user=request.user, slug=body.slug, title=body.title)  # type: ignore[arg-type]
+    workspace = services.create_workspace(user=person(request), slug=body.slug, title=body.title)
     return Status(201, show_workspace(workspace, Role.OWNER))
 
 
@@ -152,7 +152,7 @@ def patch_member(request: HttpRequest, ws: str, id: str, body: MemberChange) -> 
 def delete_member(request: HttpRequest, ws: str, id: str) -> Any:
     """Admins remove anybody but owners; everybody may leave."""
     member = the_member(request, id)
-    services.leave_or_remove(membership=member, user=request.user, acting=request.role)  # type: ignore[attr-defined, arg-type]
+    services.leave_or_remove(membership=member, user=person(request), acting=request.role)  # type: ignore[attr-defined]
     return Status(204, None)
 
 

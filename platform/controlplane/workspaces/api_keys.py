@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from controlplane.errors import Problem, not_found
 from controlplane.paging import ListQuery, listing
 from controlplane.workspaces import invitations, tokens
-from controlplane.workspaces.access import has_scope, needs, signed_in
+from controlplane.workspaces.access import has_scope, needs, person, signed_in
 from controlplane.workspaces.models import ApiToken, Invitation, Membership, Role, Scope, Workspace
 
 root = Router(tags=["tokens"])
@@ -64,7 +64,7 @@ def show_token(token: ApiToken) -> dict[str, Any]:
 @router.get("/invitations", summary="Open invitations")
 @needs("admin")
 def list_invitations(request: HttpRequest, ws: str, query: Query[ListQuery]) -> Any:
-    rows = Invitation.objects.visible_to(request.user).filter(workspace=request.workspace)  # type: ignore[attr-defined]
+    rows = Invitation.objects.visible_to(person(request)).filter(workspace=request.workspace)  # type: ignore[attr-defined]
     return listing(rows.filter(accepted_at=None).select_related("invited_by"), query, show=show_invitation, search=["email"])
 
 
@@ -73,13 +73,13 @@ def list_invitations(request: HttpRequest, ws: str, query: Query[ListQuery]) -> 
 def create_invitation(request: HttpRequest, ws: str, body: InvitationIn) -> Any:
     """The answer's `url` is the link; it is mailed too."""
     base = request.build_absolute_uri("/")
-    who = {"by": request.user, "acting": request.role}  # type: ignore[attr-defined]
+    who = {"by": person(request), "acting": request.role}  # type: ignore[attr-defined]
     made, link = invitations.invite(workspace=request.workspace, email=body.email, role=body.role, base_url=base, **who)  # type: ignore[attr-defined]
     return Status(201, show_invitation(made, link))
 
 
 def the_invitation(request: HttpRequest, id: str) -> Invitation:
-    rows = Invitation.objects.visible_to(request.user).filter(workspace=request.workspace)  # type: ignore[attr-defined]
+    rows = Invitation.objects.visible_to(person(request)).filter(workspace=request.workspace)  # type: ignore[attr-defined]
     found: Invitation | None = rows.filter(pk=int(id)).first() if id.isdecimal() and len(id) < 19 else None
     if found is None:
         raise not_found("invitation")
@@ -103,7 +103,7 @@ def resend_invitation(request: HttpRequest, ws: str, id: str) -> Any:
 @root.get("/tokens", summary="My API tokens")
 @signed_in
 def list_tokens(request: HttpRequest, query: Query[ListQuery]) -> Any:
-    rows = ApiToken.objects.visible_to(request.user).filter(revoked_at=None, hidden=False)  # type: ignore[attr-defined]
+    rows = ApiToken.objects.visible_to(person(request)).filter(revoked_at=None, hidden=False)  # type: ignore[attr-defined]
     return listing(rows.select_related("workspace"), query, show=show_token, search=["name", "prefix"])
 
 
@@ -119,7 +119,7 @@ def create_token(request: HttpRequest, body: TokenIn) -> Any:
     expires: datetime | None = body.expires_at
     if held and held.expires_at and (expires is None or expires > held.expires_at):
         expires = held.expires_at
-    made, text = tokens.create_token(user=request.user, scopes=body.scopes, workspace=workspace, name=body.name, expires_at=expires)  # type: ignore[arg-type]
+    made, text = tokens.create_token(user=person(request), scopes=body.scopes, workspace=workspace, name=body.name, expires_at=expires)
     return Status(201, show_token(made) | {"token": text})
 
 
@@ -129,7 +129,7 @@ def _workspace(request: HttpRequest, slug: str | None) -> Workspace | None:
     bound = held.workspace if held else None
     if slug is None:
         return bound
-    found = Membership.objects.select_related("workspace").filter(workspace__slug=slug, user_id=request.user.pk).first()
+    found = Membership.objects.select_related("workspace").filter(workspace__slug=slug, user=person(request)).first()
     if found is None or (bound and bound.pk != found.workspace_id):
         raise not_found("workspace")
     return found.workspace
@@ -138,7 +138,7 @@ def _workspace(request: HttpRequest, slug: str | None) -> Workspace | None:
 @root.delete("/tokens/{id}", summary="Revoke an API token", response={204: None})
 @signed_in(scope="write")
 def delete_token(request: HttpRequest, id: str) -> Any:
-    found = ApiToken.objects.visible_to(request.user).filter(id=id, revoked_at=None).first()  # type: ignore[attr-defined]
+    found = ApiToken.objects.visible_to(person(request)).filter(id=id, revoked_at=None).first()  # type: ignore[attr-defined]
     if found is None:
         raise not_found("token")
     tokens.revoke_token(token=found)

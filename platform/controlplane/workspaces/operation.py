@@ -79,7 +79,8 @@ def _check(request: HttpRequest, operation: Operation, permission: "access.Permi
 
 def _refuse_key_in_address(request: HttpRequest) -> None:
     """A key in an address stands in histories and logs; it is refused and marked, whatever the parameter's name."""
-    for name, value in request.GET.items():
+    for name in request.GET:
+        value = str(request.GET[name])
         if PREFIX in value or name in {"token", "access_token", "api_key"}:
             mark_exposed(value)
             hint = "Send it as `Authorization: Bearer …`, and replace this key: addresses are kept in logs."

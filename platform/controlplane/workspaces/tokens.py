@@ -40,7 +40,10 @@ def create_token(
     hidden: bool = False,
 ) -> tuple[ApiToken, str]:
     """A new token and its text, which cannot be had again. hidden: made by a page for itself, neither listed nor counted."""
-    chosen = sorted(set(scopes), key=list(Scope).index) if set(scopes) <= set(Scope) else _refuse(scopes)
+    asked = set(scopes)
+    if strange := sorted(asked - set(Scope)):
+        raise _bad("scopes", f"`{strange[0]}` is no scope.", nearest(strange[0], list(Scope)))
+    chosen = [scope.value for scope in Scope if scope in asked]
     if expires_at and expires_at <= timezone.now():
         raise _bad("expires_at", "`expires_at` lies in the past.")
     if not hidden and ApiToken.objects.filter(user=user, revoked_at=None, hidden=False).count() >= limit("tokens_per_user"):
@@ -60,11 +63,6 @@ def create_token(
     if not hidden:
         record(action="token.create", target=("token", token.prefix), workspace=workspace, data={"scopes": chosen})
     return token, text
-
-
-def _refuse(scopes: Iterable[str]) -> list[str]:
-    strange = sorted(set(scopes) - set(Scope))[0]
-    raise _bad("scopes", f"`{strange}` is no scope.", nearest(strange, list(Scope)))
 
 
 def _bad(field: str, message: str, hint: str = "") -> Problem:

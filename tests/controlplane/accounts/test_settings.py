@@ -1,4 +1,4 @@
-"""What the settings promise: a database that loses nothing, secrets that are none of the known ones, a browser that is told to be careful."""
+"""What the settings promise: a database that loses nothing, no known secret, a browser that is told to be careful."""
 
 import os
 import subprocess
