@@ -7,12 +7,14 @@ import { startHtmx } from "./lib/htmx";
 import { loadIslands } from "./lib/islands";
 import { startKeys } from "./lib/keys";
 import { startMenus } from "./lib/menus";
+import { markScrollers, startScrollers } from "./lib/scrollers";
 import { localTimes } from "./lib/times";
 import { startTheme } from "./lib/theme";
 
 function upgrade(root: ParentNode): void {
   localTimes(root);
   loadIslands(root);
+  markScrollers(root);
 }
 
 startTheme();
@@ -21,5 +23,6 @@ startDialogs();
 startCopy();
 startForms();
 startKeys();
+startScrollers();
 startHtmx(upgrade);
 upgrade(document);

@@ -166,6 +166,7 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         "thread": slots.Thread(request.workspace, here="dataset", dataset=str(found)),  # type: ignore[attr-defined]
         "versions": found.dataset.versions.defer("statistics", "shards").select_related("created_by").order_by("-version"),
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
+        "formats": ("csv", "jsonl", "parquet"),
         "preparing": found.state == VersionState.PREPARING,
     }
     return page(request, "data/version.html", context, parts=("rows", "live"))

@@ -23,11 +23,15 @@ def headline(version: ModelVersion, before: ModelVersion | None) -> list[dict[st
     return out
 
 
-def matrix(evaluations: list[Evaluation], own: dict[str, Any]) -> dict[str, Any] | None:
-    """The newest confusion matrix: {labels, rows: [(label, [(count, percent, mix)], total)], wrong, total, classes, where}.
+def shade(percent: float) -> tuple[int, str]:
+    """How much of the first series' colour a cell has, and the tone of its text; mixes on which no text is readable are left out."""
+    if percent <= 73:
+        return min(70, round(percent)), "m0"
+    return (min(84, max(78, round(percent))), "m1") if percent < 86 else (max(88, round(percent)), "m2")
 
-    mix: how much of the first series' colour a cell has, 0 to 100; its text is white from 76 on.
-    """
+
+def matrix(evaluations: list[Evaluation], own: dict[str, Any]) -> dict[str, Any] | None:
+    """The newest confusion matrix: {labels, rows: [(label, [(count, percent, mix, tone)], total)], wrong, total, classes, where}."""
     for report, where in [*((e.report, f"{e.dataset} · {e.split}") for e in evaluations), (own, str(own.get("split") or ""))]:
         found = (report or {}).get("confusion_matrix")
         if not found or not found.get("counts"):
@@ -36,7 +40,7 @@ def matrix(evaluations: list[Evaluation], own: dict[str, Any]) -> dict[str, Any]
         rows = []
         for label, line in zip(labels, counts, strict=False):
             total = sum(line)
-            cells = [(n, round(100 * n / total, 1) if total else 0.0, round(100 * n / total) if total else 0) for n in line[:CLASSES_SHOWN]]
+            cells = [(n, f"{100 * n / total if total else 0:.3g}", *shade(100 * n / total if total else 0)) for n in line[:CLASSES_SHOWN]]
             rows.append((label, cells, total))
         total = sum(sum(line) for line in counts)
         hits = sum(line[at] for at, line in enumerate(counts))

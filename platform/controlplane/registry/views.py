@@ -1,5 +1,6 @@
 """Pages of models: the list, bringing one, a version with report, card, files and lineage."""
 
+import re
 from typing import Any
 
 import nh3
@@ -27,13 +28,17 @@ from workers.contract.states import VersionState
 
 TABS = ("report", "card", "files", "lineage", "versions")
 REPORT_FILE = "evaluation.json"
+_HEADLESS = re.compile(r"<thead>\s*<tr>\s*(<th[^>]*></th>\s*)+</tr>\s*</thead>")
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def card(text: str) -> SafeString:
     """Markdown as HTML: no raw HTML, no scripts, no pictures from elsewhere."""
     html = nh3.clean(_markdown.render(text), tags=nh3.ALLOWED_TAGS - {"img"}, url_schemes={"http", "https", "mailto"})
-    return mark_safe(html)  # noqa: S308 cleaned one line above
+    for old, new in (("<h3>", "<h4>"), ("</h3>", "</h4>"), ("<h2>", "<h3>"), ("</h2>", "</h3>"), ("<h1>", "<h2>"), ("</h1>", "</h2>")):
+        html = html.replace(old, new)  # the page has its own h1
+    html = _HEADLESS.sub("", html).replace("<pre>", '<pre tabindex="0">')
+    return mark_safe(html)  # noqa: S308 cleaned above; what was added is ours
 
 
 @require_GET
