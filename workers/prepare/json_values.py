@@ -88,7 +88,9 @@ def _check_duplicates(raw: bytes, file: str, line: int) -> None:
 
 
 def _explain(raw: bytes, reason: str, file: str, line: int) -> NoReturn:
-    """Tell a number JSON does not know from text that is no JSON."""
+    """Tell a number JSON does not know from text that is no JSON. Raises MemoryError when that is what stopped the decoder."""
+    if "memory" in reason.lower():
+        raise MemoryError(reason)
 
     def constant(word: str) -> NoReturn:
         _bad_number(word, file, line)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,11 +137,13 @@ def bring(door: Door) -> Prepare:
     return run
 
 
-def alone(folder: Path, timeout: float = 120) -> Outcome:
-    """The same order in a fresh interpreter, as the shepherd starts it."""
-    process = subprocess.Popen([sys.executable, "-m", "workers.prepare", str(folder)], cwd=ROOT, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.stderr
-    process.stderr.close()
-    return collect(folder, process.returncode, usage.ru_maxrss * 1024)
+def alone(folder: Path) -> Outcome:
+    """The same order in a fresh interpreter, as the shepherd starts it. Its peak is polled: rusage would count pytest's own memory."""
+    peak = 0
+    with subprocess.Popen([sys.executable, "-m", "workers.prepare", str(folder)], cwd=ROOT) as process:
+        while process.poll() is None:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            own = "workers.prepare" in Path(f"/proc/{process.pid}/cmdline").read_text()
+            peak = max([peak, *(int(line.split()[1]) * 1024 for line in status.splitlines() if own and line.startswith("VmHWM"))])
+            time.sleep(0.02)
+    return collect(folder, process.returncode, peak)
