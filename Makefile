@@ -67,9 +67,10 @@ $(BUILT): | $(MODULES)
 check: $(TESTABLE) $(COMPILED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy platform/controlplane platform/runner platform/up.py platform/find.py platform/translations.py workers deploy/demo.py manage.py
+	$(PY) -m mypy platform/controlplane platform/runner platform/up.py platform/find.py platform/translations.py docs/filemap.py workers deploy/demo.py manage.py
 	$(VENV)/bin/lint-imports
 	$(PY) platform/translations.py check
+	$(PY) docs/filemap.py check
 
 browser: $(TESTABLE)
 	@$(PY) platform/find.py chromium >/dev/null 2>&1 || $(PY) platform/runner/browser.py
