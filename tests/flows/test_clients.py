@@ -145,13 +145,12 @@ def test_inference_client_generates(hugging_face: Any, poet: str) -> None:
 
 
 def test_inference_client_chats(hugging_face: Any, poet: str) -> None:
+    client = hugging_face(poet)
     messages = [{"role": "user", "content": "白日"}]
-    answer = hugging_face(poet).chat_completion(messages, max_tokens=8)
+    answer = client.chat_completion(messages, max_tokens=8)
     assert answer.choices[0].message.content is not None
-    pieces = [
-        chunk.choices[0].delta.content for chunk in hugging_face(poet).chat_completion(messages, max_tokens=8, stream=True) if chunk.choices
-    ]
-    assert "".join(piece or "" for piece in pieces)
+    chunks = [chunk for chunk in client.chat_completion(messages, max_tokens=8, stream=True) if chunk.choices]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
 
 
 def download(api: Api, reference: str, folder: Path) -> Path:
