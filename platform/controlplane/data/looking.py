@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from controlplane import artifacts
 from controlplane.data import exports, preview
+from controlplane.data.figures import bars
 from controlplane.data.filters import read_filters
 from controlplane.data.models import DatasetVersion
 from controlplane.data.schemas import columns_of
@@ -107,9 +108,7 @@ def _column(version: DatasetVersion, name: str) -> dict[str, Any]:
     known = (version.statistics.get("columns") or {}).get(name) or {}
     spread = known.get("lengths") or known.get("histogram") or {}
     counts = [count for _value, count in known.get("top") or []] or spread.get("counts") or []
-    most = max(counts, default=0)
-    bars = [max(4, round(100 * count / most)) for count in counts] if most else []
-    return {"name": name, "kind": version.features[name], "bars": bars, "note": _note(known)}
+    return {"name": name, "kind": version.features[name], "bars": bars(counts), "note": _note(known)}
 
 
 def _note(known: dict[str, Any]) -> str:

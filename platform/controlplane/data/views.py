@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from controlplane.data import services
+from controlplane.data import figures, services
 from controlplane.data.api import datasets as visible
 from controlplane.data.api import the_dataset, the_version
 from controlplane.data.intake import take_file
@@ -163,6 +163,8 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         "tab": tab,
         "look": looked,
         "wrong_look": wrong,
+        "columns": figures.columns(found) if tab == "statistics" else [],
+        "health": figures.health(found) if found.state == VersionState.READY else None,
         "thread": slots.Thread(request.workspace, here="dataset", dataset=str(found)),  # type: ignore[attr-defined]
         "versions": found.dataset.versions.defer("statistics", "shards").select_related("created_by").order_by("-version"),
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from controlplane import catalog, forms
@@ -101,7 +101,16 @@ def _preflight(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
             check["message"] = CHECKS.get(check["id"], check["message"])
         elif check["id"] == "params":
             check["message"], check["fix"] = _("A setting is out of range"), check["message"]
+    found["estimate"]["basis"] = _basis(str(found["estimate"].get("basis") or ""))
     return found | {"passed": sum(check["ok"] for check in found["checks"])}
+
+
+def _basis(text: str) -> str:
+    """What an estimate rests on, in the reader's language."""
+    number = next((int(word) for word in text.split() if word.isdecimal()), 0)
+    if number:
+        return ngettext("from %(n)s earlier job", "from %(n)s earlier jobs", number) % {"n": number}
+    return _("from a guess")
 
 
 def code(base: str, ws: str, body: dict[str, Any]) -> list[tuple[str, str]]:
