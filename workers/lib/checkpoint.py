@@ -50,5 +50,9 @@ def load_state(folder: Path, optimizer: torch.optim.Optimizer) -> dict[str, Any]
         elif torch.cuda.is_available():
             torch.cuda.set_rng_state(tensor)
     optimizer.load_state_dict({"state": state, "param_groups": current["param_groups"]})
+    for weight, slot in optimizer.state.items():
+        for key, value in slot.items():
+            if value.shape == weight.shape:  # laid out in memory as its weight is: fused kernels pair them by position
+                slot[key] = torch.empty_like(weight).copy_(value)
     progress: dict[str, Any] = saved["progress"]
     return progress

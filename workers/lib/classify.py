@@ -13,9 +13,9 @@ from workers.lib.loop import Stopped
 
 
 def class_weights(targets: NDArray[np.int64], classes: int) -> torch.Tensor:
-    """(classes,) weights with mean 1 over the rows: rows / (classes x rows of the class); a class without rows counts 0."""
+    """(classes,) weights with mean 1 over the rows: rows / (classes that occur x rows of the class); a class without rows counts 0."""
     counts = np.bincount(targets, minlength=classes)
-    weights = np.divide(len(targets), classes * counts, out=np.zeros(classes), where=counts > 0)
+    weights = np.divide(len(targets), np.count_nonzero(counts) * counts, out=np.zeros(classes), where=counts > 0)
     return torch.from_numpy(weights.astype(np.float32))
 
 

@@ -59,16 +59,21 @@ def bytes_of(cell: Any) -> bytes | None:
 def common_size(run: Run) -> int:
     """A side for training from scratch: the median picture's longer one, as the next multiple of 32 between 32 and 224."""
     sides: list[int] = []
-    for batch in run.batches("train", CHUNK):
-        for cell in batch["image"]:
-            data = bytes_of(cell)
-            if data:
-                with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                    sides.append(max(image.size))
+    for batch in run.batches("train", LOOK_AT):
+        sides += [side for side in map(_longer_side, batch["image"]) if side]
         if len(sides) >= LOOK_AT:
             break
     middle = sorted(sides)[len(sides) // 2] if sides else 224
     return min(224, max(32, math.ceil(middle / 32) * 32))
+
+
+def _longer_side(cell: Any) -> int:
+    """In pixels, by the picture's header; 0 when it cannot be read."""
+    try:
+        with Image.open(io.BytesIO(bytes_of(cell) or b""), formats=FORMATS) as image:
+            return max(image.size)
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError):
+        return 0
 
 
 class Split(NamedTuple):
@@ -126,7 +131,7 @@ def statistics(pixels: Pixels) -> tuple[list[float], list[float]]:
 
 def tensor(pixels: Pixels, mean: list[float], std: list[float], device: torch.device) -> torch.Tensor:
     """(rows, 3, size, size) normalised floats in channels-last memory, the order a CPU's convolutions like."""
-    found = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(0, 3, 1, 2).float() / 255
+    found = torch.tensor(pixels, device=device).permute(0, 3, 1, 2).float() / 255
     centre, spread = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (mean, std))
     return (found - centre) / spread
 

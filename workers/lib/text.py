@@ -72,7 +72,7 @@ def padded(rows: Sequence[NDArray[np.int32]], pad: int, most: int, *, left: bool
 
 def pieces(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
     """Rows for evaluation: sorted by length, each batch at most `budget` tokens after padding."""
-    order = np.argsort(lengths, kind="stable")[::-1]
+    order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
         count = max(1, budget // max(1, width_of(int(lengths[order[start]]))))

@@ -36,18 +36,24 @@ def label_names(run: Run) -> list[str]:
     return labels.names_of(run, counts)
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, first: list[str], second: list[str] | None, limit: int) -> list[list[int]]:
-    """Token ids with the tokenizer's special tokens, at most `limit` each; of a pair the longer text is cut."""
-    found: list[list[int]] = tokenizer(
-        first,
-        second,
-        truncation=True,
-        max_length=limit,
-        add_special_tokens=True,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        verbose=False,
-    )["input_ids"]
+def encode(tokenizer: PreTrainedTokenizerBase, first: list[str], second: list[str], limit: int) -> list[list[int]]:
+    """Token ids with the tokenizer's special tokens, at most `limit` each; of a pair the longer text is cut. second: "" = no second text."""
+    alone = [row for row, text in enumerate(second) if not text]
+    paired = [row for row, text in enumerate(second) if text]
+    found: list[list[int]] = [[]] * len(first)
+    for places, others in ((alone, None), (paired, [second[row] for row in paired])):
+        if places:
+            ids = tokenizer(
+                [first[row] for row in places],
+                others,
+                truncation=True,
+                max_length=limit,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+                verbose=False,
+            )["input_ids"]
+            for place, row in zip(places, ids, strict=True):
+                found[place] = row
     return found
 
 
@@ -77,8 +83,7 @@ def read(run: Run, split: str, classifier: Classifier) -> Split:
     return Split(Rows.join(parts), np.asarray(targets, np.int64))
 
 
-def _texts(batch: dict[str, list[Any]], keep: list[int], prefix: str) -> tuple[list[str], list[str] | None]:
+def _texts(batch: dict[str, list[Any]], keep: list[int], prefix: str) -> tuple[list[str], list[str]]:
     first = [prefix + str(batch["text"][row]) for row in keep]
-    if not batch.get("text_pair"):
-        return first, None
-    return first, [prefix + str(batch["text_pair"][row] or "") for row in keep]
+    others = batch.get("text_pair") or [None] * len(batch["text"])
+    return first, [prefix + str(others[row]) if others[row] else "" for row in keep]

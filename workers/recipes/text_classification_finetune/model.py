@@ -184,5 +184,14 @@ class Classifier:
         """(batch, classes) for the given rows of tokens."""
         device = self.model.device
         ids, mask = padded([rows[int(index)][: self.limit] for index in batch], int(self.tokenizer.pad_token_id or 0), self.limit)
-        found: torch.Tensor = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+        inputs = {"input_ids": ids, "attention_mask": mask, **self._types(ids, mask)}
+        found: torch.Tensor = self.model(**{name: part.to(device) for name, part in inputs.items()}).logits
         return found
+
+    def _types(self, ids: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """BERT's family marks a second text: what stands behind the first separator."""
+        wanted = "token_type_ids" in self.tokenizer.model_input_names and getattr(self.model.config, "type_vocab_size", 0) > 1
+        if not wanted or self.tokenizer.sep_token_id is None:
+            return {}
+        ends = (ids == self.tokenizer.sep_token_id).to(torch.int64)
+        return {"token_type_ids": (ends.cumsum(1) - ends).clamp(max=1) * mask}

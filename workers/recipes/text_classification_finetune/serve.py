@@ -33,8 +33,7 @@ class TextClassifier:
         options = request.options_of(found.get("parameters"), TextClassificationParameters).model_dump()
         rows, single = request.rows_of(found["inputs"])
         pairs = [self._pair(row, number) for number, row in enumerate(rows)]
-        second = [pair[1] for pair in pairs] if any(pair[1] for pair in pairs) else None
-        tokens = data.encode(self.classifier.tokenizer, [pair[0] for pair in pairs], second, self.classifier.limit)
+        tokens = data.encode(self.classifier.tokenizer, [pair[0] for pair in pairs], [pair[1] for pair in pairs], self.classifier.limit)
         return [Item(ids, len(ids), options) for ids in tokens], single
 
     def _pair(self, row: Any, number: int) -> tuple[str, str]:

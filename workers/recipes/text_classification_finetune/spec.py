@@ -20,7 +20,7 @@ class TextClassificationParameters(BaseModel):
     """`parameters` of a request."""
 
     model_config = ConfigDict(extra="forbid")
-    top_k: int | None = Field(None, ge=1, description="How many classes to answer with, best first; all when absent.")
+    top_k: int | None = Field(None, ge=1, le=100_000, description="How many classes to answer with, best first; all when absent.")
     function_to_apply: Literal["softmax", "sigmoid", "none"] | None = Field(
         None, description="How scores are made from the model's logits."
     )

@@ -47,10 +47,8 @@ class TextGenerator:
             turns = [ChatMessage.model_validate(message) for message in messages]
         except ValidationError as error:
             first = error.errors()[0]
-            place = {"field": ".".join(["inputs", *map(str, first["loc"])])}
-            raise UserError(
-                "bad_input", f"{place['field']}: {first['msg']}", "A message has the fields role and content.", place
-            ) from error
+            hint = "A message has the fields role (system, user or assistant) and content."
+            raise UserError("bad_input", f"{first['loc'][0]}: {first['msg']}", hint, {"field": f"inputs.{first['loc'][0]}"}) from error
         if not self.tokenizer.chat_template:
             return self._item("\n".join(turn.content for turn in turns), options, special=True)
         text = self.tokenizer.apply_chat_template([turn.model_dump() for turn in turns], tokenize=False, add_generation_prompt=True)

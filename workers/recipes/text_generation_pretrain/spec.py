@@ -115,7 +115,7 @@ class TextGenerationPretrain(Spec):
         "auto",
         Words("Tokenizer", "分词方式"),
         Words(
-            "characters: one token per character; bpe: byte pair encoding. auto: characters where most letters are Chinese, Japanese or Korean.",
+            "characters: one token each; bpe: byte pair encoding. auto: characters where most letters are Chinese, Japanese or Korean.",
             "characters：一字一词元；bpe：字节对编码。auto：以中日韩文字为主时按字，否则用 bpe。",
         ),
         group="data",
