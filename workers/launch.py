@@ -117,7 +117,12 @@ def environment(folder: RunFolder, order: Order) -> dict[str, str]:
     offline = "0" if order.network == "hub" else "1"
     cache = slipway_home() / "cache"
     env |= {"HOME": tmp, "TMPDIR": tmp, "XDG_CACHE_HOME": tmp, "SLIPWAY_HOME": str(slipway_home()), "SLIPWAY_RUN": folder.path.name}
-    env |= {"OMP_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "true" if order.threads > 1 else "false"}
+    env |= {
+        "OMP_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "passive",
+        "RAYON_NUM_THREADS": threads,
+        "TOKENIZERS_PARALLELISM": "true" if order.threads > 1 else "false",
+    }
     env |= {"HF_HUB_OFFLINE": offline, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(cache / "hub"), "DO_NOT_TRACK": "1"}
     env |= {"CUDA_CACHE_PATH": str(cache / "cuda"), "TORCHINDUCTOR_CACHE_DIR": f"{tmp}/inductor"}
     kind, _, index = order.device.partition(":")

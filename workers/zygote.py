@@ -49,6 +49,8 @@ def reexecute() -> None:
     env |= {JOIN_FD: str(read), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     # Threads that wait shall sleep, not spin: on busy cores two spinning threads were measured 30 times slower than two sleeping ones.
     env |= {"OMP_WAIT_POLICY": "PASSIVE"}
+    # Read when OpenMP is loaded, and children cannot load it again: threads that wait spinning cost a busy machine most of its time.
+    env["OMP_WAIT_POLICY"] = "passive"
     env |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1", "PYTHONWARNINGS": "ignore"}
     os.execve(sys.executable, [sys.executable, "-m", "workers.zygote"], env)  # noqa: S606 (no shell)
 
