@@ -11,6 +11,8 @@ RUN npm run build
 FROM python:3.11-slim-bookworm
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin slipway \
     && install -d -o slipway -g slipway -m 0700 /var/lib/slipway
+ARG SLIPWAY_COMMIT=""
+ENV SLIPWAY_COMMIT=$SLIPWAY_COMMIT
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app/platform:/app SLIPWAY_HOME=/var/lib/slipway
 WORKDIR /app
 COPY platform/requirements.txt platform/requirements.txt
