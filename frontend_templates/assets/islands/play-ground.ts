@@ -21,6 +21,7 @@ class PlayGround extends HTMLElement {
     const task = this.dataset.task ?? "";
     const image = task.startsWith("image");
     this.#run = h("button", { class: "btn primary", type: "submit" }, icon("send"), this.#words("send"));
+    this.#run.hidden = image; // a picture is sent as soon as it is chosen
     const form = h("form", { class: "stack body" }, image ? this.#picker() : this.#field(), this.#bottom(!image));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -56,6 +57,7 @@ class PlayGround extends HTMLElement {
     const take = (file: File | null | undefined): void => {
       if (!file) return;
       this.#picture = file;
+      this.#run.hidden = false;
       this.querySelector("form")?.requestSubmit();
     };
     input.addEventListener("change", () => take(input.files?.[0]));
