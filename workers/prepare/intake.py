@@ -11,7 +11,7 @@ from workers.contract.digest import content_digest
 from workers.contract.names import ARCHIVE_MEMBER_MAX, MEDIA_BYTES_MAX
 from workers.contract.options import PrepareOptions, Split
 from workers.contract.orders import FileRef
-from workers.prepare import archives, detect, dialect
+from workers.prepare import archives, detect, dialect, text_folders
 from workers.prepare.archives import Member
 from workers.prepare.csv_table import CsvTable
 from workers.prepare.encoding import Text, as_utf8, check_lines
@@ -118,6 +118,9 @@ class _Reader:
             for _, table in self._saved:
                 self._media.reject(table, "mixed_files", "tables beside images or sounds are not read")
             return Intake([Part(table, table.split) for table in media], self._media, self._notes)
+        if self._options.format in (None, "txt") and text_folders.are_classes([file for _, file in self._saved]):
+            classes = text_folders.read(self._saved, name, self._options.encoding, self._new_path("text"))
+            return Intake([Part(table, table.split) for table in classes], None, self._notes)
         tables = [(table, file) for path, file in self._saved for table in self._open(path, file)]
         if not tables:
             listed = ", ".join(row["file"] for row in self._media.rejected[:3])

@@ -61,9 +61,7 @@ class Collection:
             return
         self._kinds[kind] += 1
         self.size += len(data)
-        parts = name.split("/")[:-1]
-        split = next((word for part in parts if (word := detect.split_word(part))), None)
-        folders = [part for part in parts if part != "." and not (split and detect.split_word(part) == split)]
+        split, folders = class_folders(name)
         if split not in self._tables:
             stem = self._folder / f"media-{split or 'all'}"
             self._tables[split] = MediaTable(self, split, Spool(stem))
@@ -96,7 +94,7 @@ class Collection:
             message = f"no image or sound of {archive} can be read; {damaged[0]['file']}: {damaged[0]['message']}"
             refuse("damaged_file", message, "pack whole files and upload them once more", file=archive)
         folders = {tuple(folder.split("/")) if folder else () for table in self._tables.values() for folder in table.folders}
-        prefix = _common(folders)
+        prefix = common_folders(folders)
         for table in self._tables.values():
             table.settle(archive, prefix, labelled=any(len(folder) > prefix for folder in folders))
         return list(self._tables.values())
@@ -169,10 +167,17 @@ def excerpt_path(path: str) -> str:
     return path.encode("utf-8", "replace").decode()[-1024:]
 
 
-def _common(folders: set[tuple[str, ...]]) -> int:
+def common_folders(folders: set[tuple[str, ...]]) -> int:
     """How many leading folders all paths share."""
     first, *others = folders or {()}
     length = len(first)
     for other in others:
         length = next((i for i in range(min(length, len(other))) if first[i] != other[i]), min(length, len(other)))
     return length
+
+
+def class_folders(name: str) -> tuple[Split | None, tuple[str, ...]]:
+    """(the split a path's folders name, its other folders)."""
+    parts = name.split("/")[:-1]
+    split = next((word for part in parts if (word := detect.split_word(part))), None)
+    return split, tuple(part for part in parts if part != "." and not (split and detect.split_word(part) == split))

@@ -7,9 +7,9 @@ LABELS = (
     "tag", "species", "y", "标签", "类别", "分类", "情感", "情绪", "评分", "星级", "标记",
 )  # fmt: skip
 TEXTS = frozenset(
-    """text texts sentence sentences review reviews comment comments content title body question answer prompt completion response
-    message description document abstract summary article headline tweet query passage context input output instruction utterance
-    source translation 文本 评论 内容 句子 标题 正文 问题 回答 描述 摘要 文章 评价""".split()
+    """text texts sentence sentences review reviews comment comments content body question answer prompt completion response message
+    description document abstract summary article headline tweet instruction utterance
+    文本 评论 内容 句子 正文 问题 回答 描述 摘要 文章 评价""".split()
 )  # fmt: skip
 IDS = frozenset("id ids idx index uid uuid guid rowid rownames rownum row unnamed 编号 序号".split())
 

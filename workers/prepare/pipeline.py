@@ -27,6 +27,7 @@ from workers.prepare.layout import Layout, label_of, plan
 from workers.prepare.problems import excerpt, refuse
 from workers.prepare.shards import ShardWriter
 from workers.prepare.statistics import Figures, natural
+from workers.prepare.text_folders import TextFolders
 
 SHARDS = "shards"
 SPOOL = "spool"
@@ -130,7 +131,11 @@ def _types(found: Intake, columns: dict[str, Column], options: PrepareOptions) -
                 types[name], columns[name].classes = "category", classes
         if part.table.format == "txt" and "text" not in options.columns:
             types["text"] = "text"
-        if part.table.format in ("images", "audio") and "label" in types and not columns["label"].declared:
+        if (
+            (part.table.format in ("images", "audio") or isinstance(part.table, TextFolders))
+            and "label" in types
+            and not columns["label"].declared
+        ):
             types["label"] = "category"
     for name, type in types.items():
         if type == "category" and columns[name].values is None:

@@ -365,3 +365,25 @@ def test_shards_are_cut_and_hashed(prepare):
     meta = pq.read_metadata(path)
     assert max(meta.row_group(i).num_rows for i in range(meta.num_row_groups)) <= 65_536
     assert meta.num_row_groups >= 4
+
+
+def test_texts_in_class_folders(prepare):
+    files = {
+        f"aclImdb/{split}/{label}/{i}.txt": f"review {i}\nof {label}".encode()
+        for split in ("train", "test")
+        for label in ("pos", "neg")
+        for i in range(20)
+    }
+    outcome = prepare({"a.tar.gz": tarred(files, "w:gz")})
+    assert outcome.result["features"] == {"text": "text", "label": "category"}
+    assert outcome.result["splits"] == {"train": 36, "validation": 4, "test": 40}
+    assert outcome.rows("test")[0] == {"text": "review 0\nof pos", "label": "pos"}
+
+
+def test_texts_in_folders_that_are_no_classes(prepare):
+    assert prepare({"a.zip": zipped({"poems/a.txt": b"one\ntwo", "prose/b.txt": b"three"})}).result["features"] == {"text": "text"}
+
+
+def test_short_repeated_strings_are_categories_long_names_of_text_are_not(prepare):
+    content = "review,source\n" + "nice film,imdb\nbad film,rotten_tomatoes\n" * 30
+    assert prepare({"a.csv": content.encode()}).result["features"] == {"review": "text", "source": "category"}
