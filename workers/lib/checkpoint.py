@@ -19,7 +19,7 @@ def save_state(folder: Path, optimizer: torch.optim.Optimizer, progress: dict[st
     state = optimizer.state_dict()
     tensors = {f"optimizer.{index}.{key}": value.contiguous() for index, slot in state["state"].items() for key, value in slot.items()}
     tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     save_file(tensors, str(folder / "state.safetensors"))
     sizes = [len(group["params"]) for group in state["param_groups"]]

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 NAMES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -23,7 +24,7 @@ def prepare(device: str, threads: int) -> torch.device:
     on a GPU the same word would lower the precision, so it is left alone there.
     """
     torch.set_num_threads(max(1, threads))
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if device == "cpu" and not cpu_has_amx():
         torch.set_float32_matmul_precision("medium")
     return torch.device(device)
@@ -44,6 +45,13 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     """precision: as `resolve_precision` gave it."""
     dtype = NAMES.get(precision)
     return torch.autocast(device.type, dtype) if dtype else nullcontext()
+
+
+def moved(model: PreTrainedModel, device: torch.device, dtype: torch.dtype = torch.float32, *, pictures: bool = False) -> PreTrainedModel:
+    """The model on its device. pictures: in channels-last memory, the order a CPU's convolutions like."""
+    layout = torch.channels_last if pictures else torch.preserve_format
+    found: PreTrainedModel = model.to(device=device, dtype=dtype, memory_format=layout)  # type: ignore[call-arg, arg-type]
+    return found
 
 
 def attention_for(device: torch.device) -> str:

@@ -6,10 +6,12 @@ sequence fills the model's context, the batch goes on from the later half of eac
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.cache_utils import DynamicLayer
 
 from workers.lib.text import padded
 
@@ -107,7 +109,7 @@ class Engine:
         rows = [torch.tensor(text.tokens[-most:], dtype=torch.int32).numpy() for text in texts]
         ids, mask = (part.to(self.model.device) for part in padded(rows, self.tokenizer.pad_token_id or 0, max(map(len, rows)), left=True))
         positions = (mask.cumsum(1) - 1).clamp(min=0)
-        cache = DynamicCache(config=self.model.config)
+        cache = DynamicCache()  # without the config: layers with a window keep all keys too, so that rows can be joined
         logits = self.model(
             ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
         ).logits
@@ -120,7 +122,7 @@ class Engine:
             return
         width = max(mask.shape[1], self.mask.shape[1])
         self.mask = torch.cat([_widened(part, width, 1) for part in (self.mask, mask)])
-        for mine, new in zip(self.cache.layers, cache.layers, strict=True):
+        for mine, new in zip(_layers(self.cache), _layers(cache), strict=True):
             mine.keys = torch.cat([_widened(part, width, 2) for part in (mine.keys, new.keys)])
             mine.values = torch.cat([_widened(part, width, 2) for part in (mine.values, new.values)])
 
@@ -134,8 +136,8 @@ class Engine:
         mask = self.mask[index]
         first = int(mask.any(0).to(torch.int64).argmax())
         self.mask = mask[:, first:]
-        for layer in self.cache.layers:
-            layer.keys, layer.values = layer.keys[index, :, first:], layer.values[index, :, first:]
+        for layer in _layers(self.cache):
+            layer.keys, layer.values = (part[index, :, first:] for part in (layer.keys, layer.values) if part is not None)
 
     def _choose(self, texts: Sequence[Text], logits: Tensor) -> None:
         scores = logits.float().cpu()
@@ -151,7 +153,7 @@ class Engine:
             text.finish = "stop"
             return
         text.made.append(token)
-        text.text = self.tokenizer.decode(text.made, skip_special_tokens=True)
+        text.text = str(self.tokenizer.decode(text.made, skip_special_tokens=True))
         found = [place for stop in text.sampling.stop if (place := text.text.find(stop)) >= 0]
         if found:
             text.text, text.finish = text.text[: min(found)], "stop"
@@ -159,11 +161,16 @@ class Engine:
             text.finish = "length"
 
 
-def _widened(part: Tensor, width: int, axis: int) -> Tensor:
+def _layers(cache: DynamicCache) -> list[DynamicLayer]:
+    return [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
+
+
+def _widened(part: Any, width: int, axis: int) -> Tensor:
     """`part` with zeros before it along `axis`, up to `width`."""
     shape = list(part.shape)
     shape[axis] = width - shape[axis]
-    return torch.cat([part.new_zeros(shape), part], axis) if shape[axis] else part
+    found: Tensor = torch.cat([part.new_zeros(shape), part], axis) if shape[axis] else part
+    return found
 
 
 def pick(scores: Tensor, text: Text) -> int:

@@ -11,11 +11,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from workers.contract.recipe import Run, UserError
 from workers.lib import checkpoint, device
 
+Batch = NDArray[np.int64]
 CHECKPOINT_SECONDS = 60.0
 CHECKPOINT_SHARE = 20  # a checkpoint may cost at most 1/20 of the time
 
@@ -48,13 +51,13 @@ class Plan:
 class Learner:
     """What a recipe gives. Everything is deterministic in (seed, epoch), so that a resumed run sees the same batches.
 
-    batches(epoch) -> the epoch's batches, each a sequence of row indices · loss(batch) -> its mean loss · evaluate() -> metrics on the
+    batches(epoch) -> the epoch's batches, each (rows,) indices · loss(batch) -> its mean loss · evaluate() -> metrics on the
     validation split, or {} without one; raises Stopped · save(folder) -> writes the model as it will be served · after_step(step).
     """
 
     model: torch.nn.Module
-    batches: Callable[[int], Sequence[Sequence[int]]]
-    loss: Callable[[Sequence[int]], torch.Tensor]
+    batches: Callable[[int], Sequence[Batch]]
+    loss: Callable[[Batch], torch.Tensor]
     evaluate: Callable[[], dict[str, float]]
     save: Callable[[Path], None]
     after_step: Callable[[int], None] = field(default=lambda step: None)
@@ -175,7 +178,7 @@ class Loop:
         if not self.plan.eval_steps or state.step >= self.total:
             self._evaluate()
 
-    def _step(self, group: Sequence[Sequence[int]]) -> None:
+    def _step(self, group: Sequence[Batch]) -> None:
         """One optimiser step over `group`; each batch counts by its rows."""
         now, rows = rate(self.progress.step, int(self.total), self.plan), sum(map(len, group))
         for settings in self.optimizer.param_groups:
@@ -184,7 +187,7 @@ class Loop:
         for batch in group:
             with device.autocast(self.device, self.plan.precision):
                 loss = self.learner.loss(batch) * (len(batch) / rows)
-            self.scaler.scale(loss).backward()
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.loss += loss.detach()
         self.scaler.unscale_(self.optimizer)
         limit = self.plan.max_grad_norm or math.inf

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from workers.lib.text import Rows
 
@@ -50,12 +50,12 @@ def pieces(texts: Iterable[str], size: int, max_length: int) -> PreTrainedTokeni
     tokenizer.train_from_iterator(sampled(texts), trainer)
     ends = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ends)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, model_max_length=max_length, model_input_names=["input_ids", "attention_mask"], **CLASSIFYING
     )
 
 
-def halves(tokenizer: PreTrainedTokenizerFast) -> NDArray[np.int32]:
+def halves(tokenizer: PreTrainedTokenizerBase) -> NDArray[np.int32]:
     """(vocabulary, 2): the two pieces each piece was merged from, -1 where it was not merged."""
     model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     vocabulary: dict[str, int] = model["vocab"]
@@ -119,7 +119,7 @@ def _generative(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     begin = GENERATING["bos_token"]
     ends = [(begin, tokenizer.token_to_id(begin))]
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{begin} $A", pair=f"{begin} $A $B", special_tokens=ends)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         **GENERATING,
         model_input_names=["input_ids", "attention_mask"],

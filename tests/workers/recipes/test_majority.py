@@ -14,7 +14,7 @@ ROWS = [{"t": f"row {number}", "y": "good" if number % 4 else "bad"} for number 
 SPLITS = {"train": ROWS[:24], "validation": ROWS[24:32], "test": ROWS[32:]}
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(tmp_path: Path) -> FakeRun:
     return FakeRun(tmp_path / "run", SPLITS, {"text": "t", "label": "y"}, classes=["bad", "good"])
 

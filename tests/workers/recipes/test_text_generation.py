@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Generator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeRun, dict[str
     return run, train.train(run, RECIPE(**SMALL, epochs=12))
 
 
-@pytest.fixture()
+@pytest.fixture
 def predictor(trained: tuple[FakeRun, dict[str, float]]) -> serve.TextGenerator:
     return serve.load(trained[0].model_dir, "cpu", 1)
 
@@ -182,7 +183,7 @@ def test_it_evaluates_on_another_dataset(trained: tuple[FakeRun, dict[str, float
 def test_blocks_cover_every_token_once() -> None:
     begins = sorted(data.starts(1000, 64, 0, 3))
     assert len(begins) == 999 // 64
-    assert {second - first for first, second in zip(begins, begins[1:], strict=False)} == {64}
+    assert {second - first for first, second in pairwise(begins)} == {64}
     assert len(data.starts(10, 64, 0, 0)) == 1
 
 

@@ -23,6 +23,7 @@ from transformers import (
 
 from workers.contract.recipe import UserError
 from workers.lib import images
+from workers.lib.device import moved
 from workers.recipes.image_classification_finetune.spec import ImageClassificationFinetune
 
 SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -112,7 +113,7 @@ def opened(folder: Path, **overrides: Any) -> PreTrainedModel:
 def processor_of(folder: Path) -> Any:
     """The folder's image processor. Raises UserError `bad_base_model`."""
     try:
-        return AutoImageProcessor.from_pretrained(str(folder), **SAFE)
+        return AutoImageProcessor.from_pretrained(str(folder), **SAFE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "The folder needs preprocessor_config.json."
         raise UserError("bad_base_model", f"the model does not say how pictures are prepared: {error}", hint) from error
@@ -146,7 +147,7 @@ class Classifier:
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "Classifier":
         """From a model folder. Raises UserError `bad_base_model`."""
-        model = opened(folder).to(device).eval()
+        model = moved(opened(folder), device, pictures=True).eval()  # type: ignore[no-untyped-call]
         labels = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
         return cls(model, preparation_of(folder, 0), labels)
 

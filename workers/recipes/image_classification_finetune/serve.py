@@ -24,7 +24,7 @@ class ImageClassifier:
     """Items hold prepared pictures, (3, height, width) float32; a result is [{label, score}], best first."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        self.model = model.opened(folder).to(device).eval()
+        self.model = devices.moved(model.opened(folder), device).eval()  # type: ignore[no-untyped-call]
         self.processor = model.processor_of(folder)
         config = self.model.config
         self.labels = [str(config.id2label[index]) for index in range(config.num_labels)]
@@ -32,7 +32,7 @@ class ImageClassifier:
 
     def decode(self, body: bytes, content_type: str) -> tuple[list[Item], bool]:
         if content_type.startswith("image/") or (content_type != "application/json" and body[:1] not in (b"{", b"[")):
-            return [self._item(images.opened(body), ImageClassificationParameters().model_dump())], True
+            return [self._item(images.opened(body), ImageClassificationParameters.model_validate({}).model_dump())], True
         found = request.body_of(body, EXAMPLE)
         options = request.options_of(found.get("parameters"), ImageClassificationParameters).model_dump()
         rows, single = request.rows_of(found["inputs"])

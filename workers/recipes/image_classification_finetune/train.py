@@ -66,7 +66,7 @@ class Training:
         else:
             preparation = model.preparation_of(source, self.size)
             network = model.opened(source, **model.names(self.labels))
-        return model.Classifier(network.to(self.device, memory_format=torch.channels_last), preparation, self.labels)
+        return model.Classifier(device.moved(network, self.device, pictures=True), preparation, self.labels)
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """Shuffled batches; a single row left over joins the last one, because batch norm needs two."""
@@ -130,7 +130,7 @@ def label_names(run: Run) -> list[str]:
 
 def measure(run: Run, classifier: model.Classifier, split: images.Split, precision: str) -> dict[str, Any]:
     """The report over one split. Raises Stopped."""
-    classifier.model.eval()
+    classifier.model.eval()  # type: ignore[no-untyped-call]
     rows = max(1, EVALUATION_PIXELS // classifier.preparation.size**2)
     order = np.arange(len(split.targets))
     batches = (order[at : at + rows] for at in range(0, len(order), rows))

@@ -37,7 +37,7 @@ def label_names(run: Run) -> list[str]:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, first: list[str], second: list[str], limit: int) -> list[list[int]]:
-    """Token ids with the tokenizer's special tokens, at most `limit` each; of a pair the longer text is cut. second: "" = no second text."""
+    """Token ids with the tokenizer's special tokens, at most `limit` each; of a pair the longer text is cut. second: "" = none."""
     alone = [row for row, text in enumerate(second) if not text]
     paired = [row for row, text in enumerate(second) if text]
     found: list[list[int]] = [[]] * len(first)

@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from workers.contract.recipe import UserError
-from workers.lib.device import serving_dtype
+from workers.lib.device import moved, serving_dtype
 from workers.lib.text import Rows, padded
 from workers.recipes.text_classification_finetune.spec import TextClassificationFinetune
 
@@ -105,7 +105,7 @@ def from_base(folder: Path, labels: list[str], spec: TextClassificationFinetune,
 
 def freeze_words(model: PreTrainedModel, spec: TextClassificationFinetune) -> None:
     """Leave the word vectors as they are, if so asked or if there are very many."""
-    words = model.get_input_embeddings().weight
+    words: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
     words.requires_grad_(not (spec.freeze_embeddings == "yes" or (spec.freeze_embeddings == "auto" and words.shape[0] >= FREEZE_FROM)))
 
 
@@ -136,8 +136,8 @@ def from_scratch(
         eos_token_id=tokenizer.sep_token_id,
         **names(labels),
         problem_type="single_label_classification",
-        attn_implementation=attention,
     )
+    config._attn_implementation = attention
     return ModernBertForSequenceClassification(config)
 
 
@@ -166,7 +166,7 @@ class Classifier:
         settings = _json(folder / SETTINGS)
         model = opened(folder, "sdpa")
         large = sum(weight.numel() for weight in model.parameters()) > LARGE
-        model = model.to(device, dtype or (serving_dtype(device) if large else torch.float32)).eval()
+        model = moved(model, device, dtype or (serving_dtype(device) if large else torch.float32)).eval()  # type: ignore[no-untyped-call]
         tokenizer = tokenizer_of(folder)
         wanted = int(settings.get("max_length") or min(tokenizer.model_max_length, MAX_LENGTH))
         labels = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]

@@ -50,7 +50,7 @@ class Training:
         else:
             network = model.from_scratch(tokenizer, labels, spec, attention)
         limit, prefix = model.longest(network.config, spec.max_length), model.prefix_of(run.base_model, spec.text_prefix)
-        return model.Classifier(network.to(self.device), tokenizer, labels, limit, prefix)
+        return model.Classifier(device.moved(network, self.device), tokenizer, labels, limit, prefix)
 
     def _read(self, split: str) -> data.Split:
         if not self.run.splits.get(split):
@@ -143,7 +143,7 @@ def write_report(folder: Path, found: dict[str, Any]) -> None:
 
 def measure(run: Run, classifier: model.Classifier, split: data.Split, precision: str) -> dict[str, Any]:
     """The report over one split. Raises Stopped."""
-    classifier.model.eval()
+    classifier.model.eval()  # type: ignore[no-untyped-call]
     batches = text.pieces(split.rows.lengths, EVALUATION_TOKENS)
     return classify.measure(run, partial(classifier.logits, split.rows), batches, split.targets, classifier.labels, precision)
 

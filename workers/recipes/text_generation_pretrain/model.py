@@ -21,7 +21,7 @@ from workers.contract.recipe import UserError
 from workers.recipes.text_generation_pretrain.spec import TextGenerationPretrain
 
 SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-SAMPLING = {"do_sample": True, "temperature": 0.8, "top_p": 0.95}
+TEMPERATURE, TOP_P = 0.8, 0.95
 
 
 def new_model(tokenizer: PreTrainedTokenizerBase, spec: TextGenerationPretrain, attention: str) -> PreTrainedModel:
@@ -50,8 +50,9 @@ def new_model(tokenizer: PreTrainedTokenizerBase, spec: TextGenerationPretrain, 
                 **common,
             )
         )
-    model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **SAMPLING
+    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=True, temperature=TEMPERATURE, top_p=TOP_P, **ends
     )
     return model
 

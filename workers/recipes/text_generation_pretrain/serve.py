@@ -25,7 +25,7 @@ class TextGenerator:
     def __init__(self, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         self.context = model.context_of(network)
-        self.defaults = network.generation_config or GenerationConfig()
+        self.defaults = network.generation_config or GenerationConfig()  # type: ignore[no-untyped-call]
         self.network = network
         self.engine = generate.Engine(network, tokenizer, self.context)
 
@@ -114,4 +114,5 @@ def load(folder: Path, device: str, threads: int) -> TextGenerator:
     place = devices.prepare(device, threads)
     network, tokenizer = model.opened(folder)
     large = sum(weight.numel() for weight in network.parameters()) > LARGE
-    return TextGenerator(network.to(place, devices.serving_dtype(place) if large else torch.float32).eval(), tokenizer)
+    network = devices.moved(network, place, devices.serving_dtype(place) if large else torch.float32)
+    return TextGenerator(network.eval(), tokenizer)  # type: ignore[no-untyped-call]

@@ -39,7 +39,7 @@ class Training:
         else:
             self.tokenizer = data.new_tokenizer(run, spec.tokenizer, spec.vocab_size)
             network = model.new_model(self.tokenizer, spec, attention)
-        self.model = network.to(self.device)
+        self.model = device.moved(network, self.device)
         model.add_dropout(self.model, spec.dropout)
         self.folder = run.fresh_folder("tokens")
         self.train = data.pack(run, "train", self.tokenizer, self.folder)
@@ -75,9 +75,9 @@ class Training:
 
     def sample(self, step: int) -> None:
         """Write a text with the present weights; training's random state is not touched."""
-        self.model.eval()
+        self.model.eval()  # type: ignore[no-untyped-call]
         prompt = self.tokenizer(self.spec.sample_prompt, add_special_tokens=False)["input_ids"]
-        how = generate.Sampling(SAMPLE_TOKENS, seed=self.spec.seed, **model.SAMPLING)
+        how = generate.Sampling(SAMPLE_TOKENS, True, model.TEMPERATURE, top_p=model.TOP_P, seed=self.spec.seed)
         text = generate.Text([self.tokenizer.bos_token_id, *prompt], how)
         with device.autocast(self.device, self.precision):
             generate.all_of(generate.Engine(self.model, self.tokenizer, self.spec.max_length), [text])
@@ -93,7 +93,7 @@ class Training:
         self.sample_steps = self.spec.sample_steps or max(1, int(total) // SAMPLES)
         outcome = loop.fit(self.run, loop.Learner(self.model, self.batches, self.loss, self.evaluate, self.save, self.after_step), plan)
         if outcome.best:
-            self.model = model.opened(outcome.best)[0].to(self.device)
+            self.model = device.moved(model.opened(outcome.best)[0], self.device)
         self.save(self.run.model_dir)
         return {} if outcome.stopped else self._finish(outcome.step)
 
@@ -133,7 +133,7 @@ def measure(
 
     Blocks follow each other without overlap, so a token is predicted from what its block holds before it. Raises loop.Stopped.
     """
-    network.eval()
+    network.eval()  # type: ignore[no-untyped-call]
     total, begins = 0.0, np.arange(0, len(tokens.ids) - 1, block, dtype=np.int64)
     rows = max(1, EVALUATION_TOKENS // block)
     for at in range(0, len(begins), rows):
@@ -172,5 +172,5 @@ def evaluate(run: Run, split: str, folder: Path) -> dict[str, Any]:
     network, tokenizer = model.opened(folder)
     tokens = data.pack(run, split, tokenizer, run.fresh_folder("tokens"))
     block = min(model.context_of(network), 1024)
-    found = measure(run, network.to(place), tokenizer, tokens, block, device.resolve_precision("auto", place))
+    found = measure(run, device.moved(network, place), tokenizer, tokens, block, device.resolve_precision("auto", place))
     return {"metrics": {f"test/{key}": value for key, value in found.items()}, "report": {"split": split, **found}}
