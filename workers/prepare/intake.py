@@ -1,6 +1,7 @@
 """From the files a user brought to tables that can be read: containers opened, formats and encodings found, names turned into splits."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from workers.prepare.problems import refuse
 from workers.prepare.shards import sha256
 from workers.prepare.text_table import TextTable
 
+SAY_SECONDS = 2.0
 _NOTES = ("readme", "license", "licence", "notice", "changelog", "authors", "citation")
 
 
@@ -56,8 +58,9 @@ class Intake:
 
 
 class _Reader:
-    def __init__(self, folder: Path, options: PrepareOptions) -> None:
-        self._folder, self._options = folder, options
+    def __init__(self, folder: Path, options: PrepareOptions, say: Callable[[str], None]) -> None:
+        self._folder, self._options, self._say = folder, options, say
+        self._count, self._said = 0, time.monotonic()
         self._saved: list[tuple[Path, str]] = []  # (a file of our own naming or the user's, the user's name of it)
         self._media = Collection(folder)
         self._notes: list[str] = []
@@ -84,6 +87,10 @@ class _Reader:
                 continue
             if member.name == "[Content_Types].xml":
                 refuse("unsupported_format", f"{name} is an Office document", "save the sheet as CSV", file=name)
+            self._count += 1
+            if time.monotonic() - self._said > SAY_SECONDS:
+                self._said = time.monotonic()
+                self._say(f"{self._count} files of {name} read")
             head = member.file.peek(512)[:512]  # type: ignore[attr-defined]
             archives.refuse_member(member.name, head, name)
             self._sort(member, head, name)
@@ -173,9 +180,9 @@ def _is_media(head: bytes, name: str) -> bool:
     return bool(detect.media(head)) or detect.ending(name) in (*detect.IMAGE_ENDINGS, *detect.AUDIO_ENDINGS)
 
 
-def read(files: list[FileRef], folder: Path, options: PrepareOptions) -> Intake:
-    """Open every file. folder: for what is set down on the way. Raises UserError with the file's name."""
-    reader = _Reader(folder, options)
+def read(files: list[FileRef], folder: Path, options: PrepareOptions, say: Callable[[str], None]) -> Intake:
+    """Open every file. folder: for what is set down on the way; say: told how far it is. Raises UserError with the file's name."""
+    reader = _Reader(folder, options, say)
     digests = []
     for file in files:
         if file.path is None:

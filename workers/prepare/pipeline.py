@@ -66,7 +66,7 @@ def prepare(work: PrepareWork, folder: Path, events: EventWriter) -> dict[str, A
     options = options_of(work.options)
     (folder / SPOOL).mkdir(exist_ok=True)
     (folder / SHARDS).mkdir(exist_ok=True)
-    found = intake.read(work.files, folder / SPOOL, options)
+    found = intake.read(work.files, folder / SPOOL, options, events.log)
     meter = Meter(events)
     columns, rows = _look(found.parts, options, meter)
     types = _types(found, columns, options)
