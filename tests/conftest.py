@@ -63,10 +63,15 @@ def valkey() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def people(transactional_db: Any) -> "People":
-    """Alice owns acme, Bob owns bobs and is in acme as nothing, Charlie edits acme; each has a token. See people.py."""
+def people(request: pytest.FixtureRequest) -> "People":
+    """Alice owns acme, Bob owns bobs and is in acme as nothing, Charlie edits acme; each has a token. See people.py.
+
+    In a transaction that is rolled back, unless the test asks for `server` or `transactional_db`: for threads, mail and announcements.
+    """
     from tests.people import People
 
+    real = {"server", "transactional_db"} & set(request.fixturenames)
+    request.getfixturevalue("transactional_db" if real else "db")
     return People()
 
 

@@ -1,7 +1,5 @@
 """Every address Django answers."""
 
-from importlib import import_module
-
 from django.urls import include, path, re_path
 
 from controlplane import health, inbox
@@ -16,9 +14,5 @@ urlpatterns = [
     re_path(r"^api/.*$", health.nothing_here),
     path("internal/v1/", include((inbox.urlpatterns, "inbox"))),
     path("accounts/", include("allauth.urls")),
+    *(path("", include(f"controlplane.{room}.urls")) for room in ("workspaces", "data", "training", "jobs", "registry", "serving")),
 ]
-for _room in ("accounts", "workspaces", "data", "training", "jobs", "registry", "serving"):
-    try:
-        urlpatterns.append(path("", include(import_module(f"controlplane.{_room}.urls"))))
-    except ModuleNotFoundError:
-        continue

@@ -8,7 +8,7 @@ from controlplane.workspaces.models import Membership
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from tests.people import People
+from tests.people import People, give_password
 
 
 def run(*args: str) -> str:
@@ -60,6 +60,7 @@ def test_A3_a_fresh_installation_has_nobody_and_its_link_makes_the_owner() -> No
 
 
 def test_the_link_without_an_address_is_the_first_persons(people: People) -> None:
+    give_password(people.alice.user)
     code = run("signinlink").strip().rsplit("/", 1)[1]
     browser = Client()
     assert browser.get(f"/signin/{code}")["Location"] == "/"

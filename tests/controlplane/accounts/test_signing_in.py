@@ -11,9 +11,16 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from tests.people import PASSWORD, People
+from tests.people import PASSWORD, People, give_password
 
 FORM = {"email": "New@Example.org", "password1": PASSWORD, "name": "New Person"}
+
+
+@pytest.fixture(autouse=True)
+def passwords(request: pytest.FixtureRequest) -> None:
+    """Alice has one in these tests."""
+    if "people" in request.fixturenames:
+        give_password(request.getfixturevalue("people").alice.user)
 
 
 def sign_in(email: str = "alice@example.org", password: str = PASSWORD) -> tuple[Client, Any]:

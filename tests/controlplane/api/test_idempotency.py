@@ -50,7 +50,7 @@ def test_a_call_that_failed_may_be_tried_again_with_its_key(people: People) -> N
     assert people.alice.post("/api/v1/workspaces", {"slug": "bobs"}, Idempotency_Key="k1").status == 201
 
 
-def test_I52_parallel_calls_with_one_key_make_one_thing(people: People) -> None:
+def test_I52_parallel_calls_with_one_key_make_one_thing(people: People, transactional_db: None) -> None:
     def send(_n: int) -> int:
         try:
             person = Person(people.alice.user, people.alice.workspace, people.alice.token)

@@ -54,7 +54,7 @@ def test_revoking_ends_it_at_once_and_only_ones_own(people: People) -> None:
     assert people.alice.delete(f"/api/v1/tokens/{made['id']}").status == 404
 
 
-def test_a_revocation_is_pushed_to_every_process(people: People) -> None:
+def test_a_revocation_is_pushed_to_every_process(people: People, transactional_db: None) -> None:
     import json
 
     from controlplane.workspaces.revocation import CHANNEL, client

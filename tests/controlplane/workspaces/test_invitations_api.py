@@ -16,7 +16,7 @@ def code_of(url: str) -> str:
     return url.rsplit("/", 1)[1]
 
 
-def test_the_link_makes_a_member_once(people: People) -> None:
+def test_the_link_makes_a_member_once(people: People, transactional_db: None) -> None:
     answer = people.alice.post("…/invitations", {"email": "Dora@Example.org", "role": "editor"})
     assert answer.status == 201
     assert answer.body["email"] == "dora@example.org"

@@ -45,7 +45,7 @@ def test_the_last_owner_stays(people: People) -> None:
     assert people.alice.delete(f"…/members/{me}").status == 204
 
 
-def test_two_owners_who_leave_at_the_same_moment_leave_one(people: People) -> None:
+def test_two_owners_who_leave_at_the_same_moment_leave_one(people: People, transactional_db: None) -> None:
     people.alice.patch(f"…/members/{member_id(people, people.charlie)}", {"role": "owner"})
     start = threading.Barrier(2)
 
