@@ -42,7 +42,7 @@ class Resources(Part):
     count: int = Field(default=1, ge=1, le=64)
     nodes: int = Field(default=1, ge=1, le=64)
     max_seconds: int | None = Field(default=None, ge=1, le=30 * 86400)
-    memory_bytes: int | None = Field(default=None, ge=64 * 1024 * 1024)
+    memory_bytes: int | None = Field(default=None, ge=64 * 1024 * 1024, le=2**50)
 
 
 class DatasetRef(Part):
