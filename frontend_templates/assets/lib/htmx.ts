@@ -20,7 +20,18 @@ export function startHtmx(upgrade: (root: ParentNode) => void): void {
     const { request } = (event as RequestEvent).detail.ctx;
     if (request.method.toUpperCase() !== "GET") request.headers["X-CSRFToken"] = csrfToken();
   });
+  document.addEventListener("htmx:before:request", (event) => {
+    if (mustWait(event.target as HTMLElement)) event.preventDefault();
+  });
   document.addEventListener("htmx:after:swap", () => upgrade(document));
+}
+
+/** A part that reloads by itself waits while somebody has a menu open or types in it. */
+function mustWait(source: HTMLElement): boolean {
+  const trigger = source.getAttribute("hx-trigger") ?? "";
+  if (!/every|from:body/.test(trigger)) return false;
+  const field = document.activeElement;
+  return source.querySelector(":popover-open") !== null || (field !== source && source.contains(field) && field!.matches("input,select,textarea"));
 }
 
 /** Lets elements with `hx-trigger="<name> from:body"` reload themselves. */

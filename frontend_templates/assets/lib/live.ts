@@ -15,6 +15,7 @@ export interface LiveHooks {
 }
 
 const FINAL_CLOSES = new Set([1008, 4401, 4404]);
+const FINAL_STATES = new Set(["succeeded", "failed", "cancelled"]);
 
 export class JobSocket {
   #socket: WebSocket | null = null;
@@ -24,6 +25,7 @@ export class JobSocket {
   #timer = 0;
   #staleTimer = 0;
   #stopped = false;
+  #ended = false;
 
   constructor(
     private readonly url: string,
@@ -59,6 +61,7 @@ export class JobSocket {
   #take(event: JobEvent): void {
     if (typeof event.cursor !== "number" || event.cursor <= this.cursor) return;
     this.cursor = event.cursor;
+    if (event.type === "state") this.#ended = FINAL_STATES.has(String(event.data.state));
     this.#waiting.push(event);
     // A hidden tab gets no animation frames; a timer keeps its backlog bounded.
     this.#frame ||= document.hidden ? window.setTimeout(() => this.#flush(), 250) : requestAnimationFrame(() => this.#flush());
@@ -73,6 +76,11 @@ export class JobSocket {
 
   #closed(code: number): void {
     if (this.#stopped) return;
+    // Nothing more comes from a job that has ended: a closed line is then no trouble.
+    if (this.#ended || code === 1000) {
+      window.clearTimeout(this.#staleTimer);
+      return;
+    }
     if (FINAL_CLOSES.has(code)) {
       this.hooks.status("ended");
       return;

@@ -56,7 +56,8 @@ def done(request: HttpRequest, text: Any) -> None:
 
 def sorry(request: HttpRequest, problem: Problem) -> None:
     """Why an action did not happen, and what to do, said on the page that follows."""
-    messages.error(request, f"{problem.detail} {problem.hint}".strip())
+    places = [str(error["msg"]) for error in problem.errors[:5] if error.get("msg") and error["msg"] not in problem.detail]
+    messages.error(request, " ".join([problem.detail, *places, problem.hint]).strip())
 
 
 def wrong_fields(problem: Problem) -> dict[str, str]:
