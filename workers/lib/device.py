@@ -25,6 +25,7 @@ def prepare(device: str, threads: int) -> torch.device:
     """
     torch.set_num_threads(max(1, threads))
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()
     if device == "cpu" and not cpu_has_amx():
         torch.set_float32_matmul_precision("medium")
     return torch.device(device)

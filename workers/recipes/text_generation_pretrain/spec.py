@@ -17,7 +17,7 @@ class TextGenerationParameters(BaseModel):
     max_new_tokens: int = Field(128, ge=1, le=NEW_TOKENS_MAX, description="The answer ends after so many tokens.")
     do_sample: bool | None = Field(None, description="false: always the most likely token.")
     temperature: float | None = Field(None, ge=0, le=10, description="Below 1 more predictable, above 1 more varied; 0: most likely token.")
-    top_k: int | None = Field(None, ge=0, description="Choose among the k most likely tokens only; 0: among all.")
+    top_k: int | None = Field(None, ge=0, le=1_000_000, description="Choose among the k most likely tokens only; 0: among all.")
     top_p: float | None = Field(None, gt=0, le=1, description="Choose among the most likely tokens that together have this probability.")
     repetition_penalty: float = Field(1.0, gt=0, le=10, description="Above 1: what was said before becomes less likely.")
     stop: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field([], max_length=16, description="Texts that end the answer.")
@@ -57,6 +57,10 @@ class TextGenerationPretrain(Spec):
     )
     columns: ClassVar[dict[str, Column]] = {"text": Column(("text", "category"), Words("Text", "文本"))}
     formats: ClassVar[tuple[str, ...]] = ("txt", "csv", "tsv", "json", "jsonl", "parquet")
+    base_architectures: ClassVar[tuple[str, ...]] = (  # of models that are brought and served as they are
+        *("llama", "gpt2", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi", "phi3"),
+        *("gpt_neox", "gpt_neo", "opt", "bloom", "olmo", "olmo2", "granite", "smollm3", "stablelm"),
+    )
     presets: ClassVar[dict[Preset, dict[str, Any]]] = {
         "quick": {"epochs": 1, "hidden_size": 128, "layers": 2},
         "balanced": {},
