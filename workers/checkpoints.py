@@ -57,7 +57,7 @@ def take_over(source: Path, root: Path, step: int, metrics: Mapping[str, float |
     write_json(aside / MANIFEST, manifest)
     sync_folder(aside)
     if target.exists():  # the same step again after a resume
-        shutil.rmtree(target)
+        discard(target)
     os.rename(aside, target)
     sync_folder(root)
     return target
@@ -102,4 +102,12 @@ def prune(root: Path) -> None:
     best = best_of(root)
     for path in folders[:-KEEP_LAST]:
         if path != best:
-            shutil.rmtree(path, ignore_errors=True)
+            discard(path)
+
+
+def discard(folder: Path) -> None:
+    """Remove a checkpoint so that it is never seen half removed: out of the list first."""
+    aside = folder.with_name(f".{folder.name}.gone")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(folder, aside)
+    shutil.rmtree(aside, ignore_errors=True)

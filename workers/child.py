@@ -17,15 +17,17 @@ from typing import Any
 
 from workers import inputs, sandbox
 from workers.contract.home import ROOT, runtime_dir, slipway_home
+from workers.contract.names import MiB
 from workers.contract.orders import EvaluateWork, Order, ServeWork, TrainWork
 from workers.contract.recipe import Spec, UserError
 from workers.events import EventWriter
 from workers.folder import RunFolder, write_json
-from workers.outcome import OOM_HINT, USER_ERROR_STATUS, error
+from workers.outcome import OOM_HINT, USER_ERROR_STATUS, error, says_out_of_memory
 from workers.recipes import FOLDER_OF, RECIPES
 from workers.run import FolderRun
 
 LIBRARIES = ("torch", "transformers", "datasets", "tokenizers", "safetensors", "numpy", "scikit-learn", "accelerate")
+MAPPED_ALLOWANCE = 512 * MiB
 SYSTEM_READ = ("/usr", "/lib", "/lib64", "/bin", "/opt", "/proc", "/sys", "/etc/ssl", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime")
 NETWORK_READ = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf")
 
@@ -52,8 +54,7 @@ def work(folder: RunFolder, confined: bool) -> int:
 def describe(failure: BaseException) -> dict[str, Any]:
     """The error an attempt ends with: out of memory and full disks by name, the rest by the last line of their stack."""
     text = str(failure)
-    lower = text.lower()
-    if isinstance(failure, MemoryError) or "can't allocate memory" in lower or "out of memory" in lower:
+    if isinstance(failure, MemoryError) or says_out_of_memory(text):
         return error("out_of_memory", text or "out of memory", OOM_HINT)
     if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
         return error("disk_full", text, "Free space on the worker host, then resume the job.")
@@ -152,7 +153,7 @@ def _confine(folder: RunFolder, order: Order) -> None:
     """Memory, network, files. What the host does not permit is said in the log."""
     sandbox.no_core_dump()
     if order.device == "cpu" and order.resources.memory_bytes:
-        sandbox.limit_memory(order.resources.memory_bytes)
+        sandbox.limit_memory(2 * order.resources.memory_bytes + MAPPED_ALLOWANCE)
     cpu = f"{order.threads} thread{'s' if order.threads > 1 else ''} of {order.device}"
     listens = order.network == "listen" and bool(os.environ.get("SLIPWAY_REPLICA_HOST"))
     tcp = listens or order.network in ("gang", "hub")

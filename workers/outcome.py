@@ -12,9 +12,18 @@ USER_ERROR_STATUS = 3
 PARSES_USER_BYTES = frozenset({"prepare", "import"})
 
 
+OOM_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "memory allocation of ", "memoryerror")
+
+
+def says_out_of_memory(text: str) -> bool:
+    """Whether these are the words of Python, torch, C++, Rust or CUDA for it."""
+    lower = text.lower()
+    return any(words in lower for words in OOM_WORDS)
+
+
 @dataclass
 class Ending:
-    """status: exit status, or minus the signal · killed_by_us: why we killed it, if we did."""
+    """status: exit status, or minus the signal · killed_by_us: why we killed it, if we did · last_words: the end of its log."""
 
     kind: str
     status: int
@@ -25,6 +34,7 @@ class Ending:
     limit_bytes: int = 0
     max_seconds: int | None = None
     error: dict[str, Any] | None = None
+    last_words: str = ""
 
 
 def error(code: str, message: str, hint: str = "", loc: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -51,7 +61,8 @@ def judge(ending: Ending) -> End:
 
 def _out_of_memory(ending: Ending) -> bool:
     said = (ending.error or {}).get("code") == "out_of_memory"
-    return said or ending.killed_by_us == "memory" or (ending.status == -signal.SIGKILL and ending.kernel_oom)
+    aborted = ending.status == -signal.SIGABRT and says_out_of_memory(ending.last_words)
+    return said or aborted or ending.killed_by_us == "memory" or (ending.status == -signal.SIGKILL and ending.kernel_oom)
 
 
 def _memory_error(ending: Ending) -> dict[str, Any]:

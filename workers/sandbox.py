@@ -47,7 +47,11 @@ def adopt_orphans() -> None:
 
 
 def limit_memory(extra_bytes: int) -> None:
-    """Cap private data at what is mapped now plus `extra_bytes`: one huge request fails cleanly in Python or torch."""
+    """Cap private data at what is mapped now plus `extra_bytes`: one huge request fails cleanly in Python or torch.
+
+    What is mapped is always more than what is resident (stacks, freed and reserved memory), so this bound has to be a loose one; the
+    shepherd's sampling is the exact one.
+    """
     mapped = 0
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):

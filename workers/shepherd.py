@@ -129,7 +129,13 @@ class Shepherd:
             log.warning("allocation %s: stale; its group is killed", self.allocation)
             return None
         self.ending.error = read_json(self.folder.error)
+        self.ending.last_words = self._last_words()
         return self._finish(judge(self.ending))
+
+    def _last_words(self) -> str:
+        with open(self.folder.log, "rb") as file:
+            file.seek(max(0, self.folder.log.stat().st_size - 2000))
+            return file.read().decode("utf-8", "replace")
 
     def _fetch_inputs(self) -> Order | None:
         """The localised order; None when the attempt was given up meanwhile."""

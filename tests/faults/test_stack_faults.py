@@ -139,7 +139,7 @@ def test_F3_killed_celery_worker_disturbs_no_training(chaos: Stack, api: Api) ->
     progressed(api, job, step + 20)
     assert api.get(f"…/jobs/{job}")["attempt"] == 1
     begun = time.monotonic()
-    assert api.dataset("others", "others.csv", ROWS[:-20])["state"] == "ready"
+    assert api.dataset("others", "others.csv", ROWS + b"good,pos\n")["state"] == "ready"
     assert time.monotonic() - begun < 40
     api.post(f"…/jobs/{job}/cancel", {"keep": False})
     api.wait(f"…/jobs/{job}", {"cancelled"}, 40)

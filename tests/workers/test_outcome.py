@@ -22,6 +22,8 @@ from workers.outcome import Ending, judge
         (Ending("train", -signal.SIGSEGV), "failed", "crashed"),
         (Ending("train", 3, error={"code": "bad_label", "message": "x"}), "failed", "bad_label"),
         (Ending("train", 2), "failed", "crashed"),
+        (Ending("train", -signal.SIGABRT), "failed", "crashed"),
+        (Ending("train", -signal.SIGABRT, last_words="memory allocation of 400 bytes failed"), "failed", "out_of_memory"),
         (Ending("prepare", -signal.SIGSEGV), "failed", "damaged_file"),
         (Ending("prepare", -signal.SIGXCPU), "failed", "damaged_file"),
         (Ending("prepare", -9, killed_by_us="memory"), "failed", "damaged_file"),
