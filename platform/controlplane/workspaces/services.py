@@ -1,5 +1,6 @@
 """The verbs about teams: the only writers of workspaces and memberships."""
 
+from itertools import chain, count
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -40,7 +41,7 @@ def create_personal_workspace(*, user: User) -> Workspace:
     """The workspace everybody gets, named after their address; a number is added until the name is free."""
     base = slugify(user.email.split("@")[0])[:50] or "workspace"
     taken = set(Workspace.objects.filter(slug__startswith=base).values_list("slug", flat=True)) | RESERVED
-    slug = next(name for name in (base, *(f"{base}-{n}" for n in range(2, 1_000_000))) if name not in taken)
+    slug = next(name for name in chain([base], (f"{base}-{n}" for n in count(2))) if name not in taken)
     return create_workspace(user=user, slug=slug, title=user.name, personal=True)
 
 
