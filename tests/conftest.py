@@ -63,15 +63,14 @@ def valkey() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def people(request: pytest.FixtureRequest) -> "People":
+def people(db: Any) -> "People":
     """Alice owns acme, Bob owns bobs and is in acme as nothing, Charlie edits acme; each has a token. See people.py.
 
     In a transaction that is rolled back, unless the test asks for `server` or `transactional_db`: for threads, mail and announcements.
+    `db` is asked for by name: pytest-django makes a database only where a collected test names it.
     """
     from tests.people import People
 
-    real = {"server", "transactional_db"} & set(request.fixturenames)
-    request.getfixturevalue("transactional_db" if real else "db")
     return People()
 
 
