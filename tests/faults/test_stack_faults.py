@@ -178,7 +178,7 @@ def test_F5_a_shepherd_that_lost_its_lease_ends(chaos: Stack, api: Api) -> None:
 
 
 def test_F16_out_of_memory_is_said_and_not_tried_again(chaos: Stack, api: Api) -> None:
-    job = start(api, resources={"memory_bytes": 64 << 20})
+    job = start(api, params={"hidden_size": 512, "layers": 8}, resources={"memory_bytes": 64 << 20})
     ended = api.wait(f"…/jobs/{job}", {"succeeded", "failed"}, 120)
     assert (ended["state"], ended["attempt"]) == ("failed", 1)
     assert ended["error"]["code"] == "out_of_memory"

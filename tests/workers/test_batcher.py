@@ -112,6 +112,14 @@ def one(
     return Entry(Item(value, size, options), time.monotonic() + seconds, lane or object(), collected, stream)
 
 
+def becomes_idle(batcher: Batcher) -> bool:
+    """Within a second."""
+    end = time.monotonic() + 1
+    while not batcher.idle and time.monotonic() < end:
+        time.sleep(0.01)
+    return batcher.idle
+
+
 def test_nothing_waits_while_idle(run_batcher: Any) -> None:
     collected, batcher = Collected(), run_batcher(Model())
     begun = time.monotonic()
@@ -155,10 +163,7 @@ def test_B19_a_dropped_stream_frees_its_place_at_once(run_batcher: Any) -> None:
     batcher.put([one("s", collected, lane=lane, stream=True, pieces=10_000)])
     collected.wait(3)
     batcher.drop(lane)
-    begun = time.monotonic()
-    while not batcher.idle:
-        assert time.monotonic() - begun < 1
-        time.sleep(0.01)
+    assert becomes_idle(batcher)
     assert isinstance(collected.got[-1][1], Cancelled)
 
 
@@ -181,3 +186,29 @@ def test_a_failing_stream_ends_alone(run_batcher: Any) -> None:
     got = collected.wait(6)
     assert any(isinstance(outcome, ValueError) for value, outcome in got if value == "bad")
     assert any(isinstance(outcome, End) for value, outcome in got if value == "good")
+
+
+def test_whole_answers_of_a_generator_take_turns_with_streams(run_batcher: Any) -> None:
+    class Writer(Model):
+        def collect(self, item: Item, text: str, about: dict[str, Any]) -> str:
+            return f"<{text}>"
+
+    collected, batcher = Collected(), run_batcher(Writer(0.01))
+    batcher.put([one("long", collected, pieces=40), one("s", collected, stream=True, pieces=5), one("w", collected, pieces=2)])
+    got = collected.wait(8)
+    assert [value for value, _ in got][-1] == "long"
+    assert dict(got)["w"] == "<w0w1>"
+    assert dict(got)["long"].startswith("<long0long1")
+
+
+def test_B19_a_whole_answer_nobody_waits_for_is_given_up(run_batcher: Any) -> None:
+    class Writer(Model):
+        def collect(self, item: Item, text: str, about: dict[str, Any]) -> str:
+            return text
+
+    collected, batcher, lane = Collected(), run_batcher(Writer(0.02)), object()
+    batcher.put([one("x", collected, lane=lane, pieces=10_000)])
+    time.sleep(0.1)
+    batcher.drop(lane)
+    assert isinstance(collected.wait(1)[0][1], Cancelled)
+    assert becomes_idle(batcher)

@@ -118,6 +118,8 @@ class Predictor(Protocol):
     encode: the request's results -> the Hugging Face answer; `single` tells whether inputs was one value.
     stream (generation only): one item -> pieces of text, lazily; closing the iterator stops the work.
     A generator may return {"finish_reason": "stop" | "length", "output_tokens": int}, which goes to the client with the last piece.
+    collect (optional, generation): (item, its whole text, what its generator returned) -> its result, as predict would give it. With it
+    whole answers are made piece by piece as well: beside the streams, none held up by another, and none longer than somebody waits.
     usage (optional): (item, its result) -> {"input_tokens", "output_tokens", "finish_reason"?}, for the meter and for clients.
     """
 

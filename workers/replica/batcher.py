@@ -53,6 +53,7 @@ class Entry:
     deliver: Deliver
     stream: bool = False
     patience: float = 0.0
+    pieces: list[str] = field(default_factory=list)
     arrived: float = field(default_factory=time.monotonic)
 
     @property
@@ -98,6 +99,7 @@ class Batcher(threading.Thread):
     def __init__(self, predictor: Predictor, tokens: int, prepare: Callable[[], None] = lambda: None) -> None:
         super().__init__(name="compute", daemon=True)
         self.predictor, self.tokens, self._prepare = predictor, tokens, prepare
+        self._collect: Callable[[Item, str, dict[str, Any]], Any] | None = getattr(predictor, "collect", None)
         self._changed = threading.Condition()
         self._waiting: list[Entry] = []
         self._streams_waiting: list[Entry] = []
@@ -118,7 +120,7 @@ class Batcher(threading.Thread):
     def put(self, entries: list[Entry]) -> None:
         with self._changed:
             for entry in entries:
-                if entry.stream:
+                if entry.stream or self._collect:
                     self._streams_waiting.append(entry)
                 else:
                     insort(self._waiting, entry, key=lambda one: one.size)
@@ -205,13 +207,19 @@ class Batcher(threading.Thread):
             self._dropped &= {entry.lane for entry, _ in kept}
 
     def _piece(self, entry: Entry, pieces: Iterator[str]) -> bool:
-        """Deliver the next piece. False when the stream is over."""
+        """Deliver the next piece, or keep it for a whole answer. False when the stream is over."""
         try:
-            entry.deliver(entry, next(pieces))
-            entry.deadline = max(entry.deadline, time.monotonic() + entry.patience)
+            piece = next(pieces)
+            if entry.stream:
+                entry.deliver(entry, piece)
+                entry.deadline = max(entry.deadline, time.monotonic() + entry.patience)
+            else:
+                entry.pieces.append(piece)
             return True
         except StopIteration as stop:
-            entry.deliver(entry, End(stop.value if isinstance(stop.value, dict) else {}))
+            about = stop.value if isinstance(stop.value, dict) else {}
+            whole = not entry.stream and self._collect
+            entry.deliver(entry, whole(entry.item, "".join(entry.pieces), about) if whole else End(about))
         except Exception as error:
             entry.deliver(entry, error)
         return False

@@ -89,6 +89,10 @@ class TextGenerator:
         full = item.value[0] + text.text if item.options["return_full_text"] else text.text
         return {"generated_text": full, "output_tokens": len(text.made), "finish_reason": text.finish}
 
+    def collect(self, item: Item, text: str, about: dict[str, Any]) -> dict[str, Any]:
+        """A whole answer out of the pieces of its stream."""
+        return {"generated_text": text, **about}
+
     def encode(self, results: list[Any], single: bool) -> Any:
         answers = [[{"generated_text": result["generated_text"]}] for result in results]
         return answers[0] if single else answers
