@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -19,6 +20,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "next_theme": THEMES[(THEMES.index(theme) + 1) % 3] if theme in THEMES else "light",
         "icons_url": assets.url("icons.svg"),
         "font_url": assets.font(),
+        "signup_open": settings.SIGNUP == "open",
         "workspace": workspace,
         "role": getattr(request, "role", None),
         "switcher": SimpleLazyObject(lambda: [space for spaces in slots.switchers for space in spaces(request)]),

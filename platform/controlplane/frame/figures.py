@@ -9,8 +9,8 @@ UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def size(value: float | None) -> str:
-    """Bytes in the decimal unit a person reads."""
-    if value is None:
+    """Bytes in the decimal unit a person reads; a dash for what is not there, which a template gives as an empty text."""
+    if not isinstance(value, int | float):
         return "–"
     amount, unit = float(value), 0
     while amount >= 1000 and unit < len(UNITS) - 1:
@@ -32,7 +32,7 @@ def figure(value: Any) -> str:
 
 def duration(seconds: float | None) -> str:
     """Seconds as the two largest units: 7 min 36 s, 3 h 40 min."""
-    if seconds is None:
+    if not isinstance(seconds, int | float):
         return "–"
     whole = max(0, round(seconds))
     if whole < 60:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import get_language
 
 from controlplane.errors import Problem
+from controlplane.frame.problems import told
 from controlplane.paging import ListQuery
 
 _TARGET = re.compile(r"^[a-z-]+#([a-z][a-z0-9-]*)$")
@@ -57,7 +58,7 @@ def done(request: HttpRequest, text: Any) -> None:
 def sorry(request: HttpRequest, problem: Problem) -> None:
     """Why an action did not happen, and what to do, said on the page that follows."""
     places = [str(error["msg"]) for error in problem.errors[:5] if error.get("msg") and error["msg"] not in problem.detail]
-    messages.error(request, " ".join([problem.detail, *places, problem.hint]).strip())
+    messages.error(request, told(problem.code, " ".join([problem.detail, *places, problem.hint]).strip()))
 
 
 def wrong_fields(problem: Problem) -> dict[str, str]:
@@ -66,5 +67,6 @@ def wrong_fields(problem: Problem) -> dict[str, str]:
     for error in problem.errors:
         place = [str(part) for part in error.get("loc", []) if part != "body"]
         name = ".".join(place)
-        out[name] = f"{out[name]} {error.get('msg', '')}" if name in out else str(error.get("msg", ""))
-    return out or {"": f"{problem.detail} {problem.hint}".strip()}
+        said_of = told(problem.code if len(problem.errors) == 1 else "", error.get("msg", ""))
+        out[name] = f"{out[name]} {said_of}" if name in out else said_of
+    return out or {"": told(problem.code, f"{problem.detail} {problem.hint}".strip())}

@@ -5,6 +5,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.frame.problems import told
+
 REASONS: dict[str, str | Promise] = {
     "no_worker": _("No worker is online. It starts when one joins."),
     "no_device": _("No online worker has the device it asks for."),
@@ -17,4 +19,5 @@ REASONS: dict[str, str | Promise] = {
 def words(reason: dict[str, Any] | None) -> str:
     if not reason:
         return ""
-    return str(REASONS.get(str(reason.get("code")), reason.get("message") or reason.get("code") or ""))
+    known = REASONS.get(str(reason.get("code")))
+    return str(known) if known else told(reason.get("code"), reason.get("message") or reason.get("code") or "")

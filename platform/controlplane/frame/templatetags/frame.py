@@ -12,6 +12,7 @@ from django.utils.timezone import localtime
 
 from controlplane.frame import assets, figures, slots
 from controlplane.frame.pages import said
+from controlplane.frame.problems import summary as problem_summary
 from controlplane.frame.reasons import words as reason_words
 from controlplane.frame.states import look
 from controlplane.frame.words import WORDS
@@ -22,6 +23,7 @@ register.filter("figure", figures.figure)
 register.filter("duration", figures.duration)
 register.filter("reason", reason_words)
 register.filter("said", said)
+register.filter("summary", problem_summary)
 
 
 @register.simple_tag
@@ -100,3 +102,10 @@ def plain(value: Any) -> bool:
 def percent(part: float | None, whole: float | None = 1) -> float:
     """part of whole in percent, 0 to 100."""
     return round(min(100.0, max(0.0, 100 * part / whole)), 2) if part and whole else 0.0
+
+
+@register.filter
+def progressed(progress: dict[str, Any] | None) -> float:
+    """How far a job has come, in percent; 0 as long as it has said nothing."""
+    step, total = ((progress or {}).get(key) for key in ("step", "total_steps"))
+    return percent(step, total) if isinstance(step, int | float) and isinstance(total, int | float) else 0.0
