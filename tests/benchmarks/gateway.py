@@ -61,7 +61,7 @@ def serve_gateway(port: int, replica: str) -> None:
 
     access = Access(digest(TOKEN.encode()), 1, frozenset({"predict"}), {"acme": "viewer"})
     revision = RevisionRoute(1, 100, "clf@1", (ReplicaRoute("r1", f"unix:{replica}"),))
-    route = EndpointRoute(1, "acme", "mood", "text-classification", "ready", None, None, {}, 0, (revision,))
+    route = EndpointRoute(1, "acme", "mood", "text-classification", "ready", None, None, {}, 0, False, (revision,))
 
     class Dictionary(Book):
         async def access(self, token_hash: str) -> Access:

@@ -172,6 +172,8 @@ def choose(state: State, route: EndpointRoute, pin: int | None, tried: Iterable[
     if not able:
         raise not_ready(route, pin)
     revision, found = able[0] if len(able) == 1 else able[state.balance.turn(route.id, [(row.revision, row.traffic) for row, _ in able])]
+    if route.scales:
+        state.peak[route.id] = max(state.peak.get(route.id, 0), 1 + sum(replica.busy for _, each in able for replica in each))
     fresh = [replica for replica in found if replica.route.id not in tried] or found
     replica = fresh[0] if len(fresh) == 1 else min(fresh, key=lambda each: (each.busy, random.random()))  # noqa: S311
     if replica.busy >= BUSY_MAX:

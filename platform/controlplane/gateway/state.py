@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 
 import orjson
@@ -18,6 +19,7 @@ from controlplane.gateway.rates import DEFAULT_PER_MINUTE, Rates
 from controlplane.gateway.replicas import Balance, Replicas
 from controlplane.gateway.wire import Headers, Request
 from controlplane.serving.routes import CHANNEL, EndpointRoute
+from controlplane.serving.scaling import BUSY
 from controlplane.workspaces import revocation
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,9 @@ class State:
         self.access: Cache[str, Access] = Cache(book.access, fresh=lambda _: FRESH_SECONDS)
         self.routes: Cache[tuple[str, str], EndpointRoute | None] = Cache(self._route, fresh=_route_fresh)
         self._tasks: list[asyncio.Task[None]] = []
+        self.name = secrets.token_hex(8)  # of this process, among those that tell how busy they are
+        self.peak: dict[int, int] = {}  # the most requests on the way to an endpoint at once, since it was told last
+        self._told_busy = False
 
     def start(self) -> None:
         """Begin the loops on the running event loop, once."""
@@ -123,11 +128,26 @@ class State:
             except SourceAway:
                 self.meter.put_back(counts)
 
+    async def tell_busy(self) -> None:
+        """Say how many requests are on the way to each endpoint, for the scaling of those that may scale."""
+        busy, self.peak = self.peak, {}
+        if self.client is None or (not busy and not self._told_busy):
+            return
+        self._told_busy = bool(busy)
+        word = orjson.dumps({"time": time.time(), "busy": {str(endpoint): count for endpoint, count in busy.items()}})
+        try:
+            async with asyncio.timeout(0.5):
+                await self.client.hset(BUSY, self.name, word)  # type: ignore[misc]
+                await self.client.expire(BUSY, 60)
+        except (RedisError, OSError, TimeoutError):
+            self._told_busy = True
+
     async def _flushing(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
                 await self.flush()
+                await self.tell_busy()
             except Exception:
                 log.exception("usage could not be written down")
 

@@ -23,6 +23,7 @@ class Endpoint(WorkspaceOwned):
     error = models.JSONField(null=True)
     replicas_min = models.PositiveSmallIntegerField(default=1)
     replicas_max = models.PositiveSmallIntegerField(default=1)
+    replicas_wanted = models.PositiveSmallIntegerField(default=1)  # between both, as its load asks: see scaling.py
     plan = models.JSONField(null=True)
     last_revision = models.PositiveIntegerField(default=0)
     limits = models.JSONField(default=dict)

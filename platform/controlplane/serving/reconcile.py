@@ -20,11 +20,13 @@ from controlplane.registry import services as registry
 from controlplane.serving import standing
 from controlplane.serving.models import Endpoint, Replica, Revision
 from controlplane.serving.routes import announce, snapshot
+from controlplane.serving.scaling import Scaler
 from workers.contract.names import MiB
 from workers.contract.orders import Resources, ServeWork
 from workers.contract.states import FINAL, EndpointState, ReplicaState
 
 log = logging.getLogger(__name__)
+scaler = Scaler()
 LIVE = (ReplicaState.STARTING, ReplicaState.READY)
 DRAIN_GRACE = timedelta(seconds=2)  # gateways have heard of it by then; a replica that drains finishes what it has
 BACK_OFF_MAX = 300
@@ -84,7 +86,8 @@ def _staff(endpoint: Endpoint, revision: Revision) -> None:
 
 def wanted(endpoint: Endpoint) -> int:
     """Replicas of each revision that is to answer."""
-    return endpoint.replicas_min if endpoint.desired == "ready" else 0
+    low, high = endpoint.replicas_min, endpoint.replicas_max
+    return min(high, max(low, endpoint.replicas_wanted)) if endpoint.desired == "ready" else 0
 
 
 def _start(endpoint: Endpoint, revision: Revision) -> None:
@@ -212,7 +215,7 @@ def unsettled() -> set[int]:
 
 def tick() -> int:
     """One step for every endpoint that needs one; how many. Called each second by the control loop."""
-    todo = unsettled()
+    todo = unsettled() | scaler.scale()
     for endpoint_id in todo:
         try:
             reconcile(endpoint_id)

@@ -38,7 +38,8 @@ class RevisionRoute:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRoute:
-    """An endpoint as it can be called now. limits: {requests_per_minute, deadline_seconds}."""
+    """An endpoint as it can be called now. limits: {requests_per_minute, deadline_seconds} · scales: whether its
+    number of replicas follows its load."""
 
     id: int
     workspace: str
@@ -49,6 +50,7 @@ class EndpointRoute:
     error: dict[str, Any] | None
     limits: dict[str, Any]
     created: int
+    scales: bool
     revisions: tuple[RevisionRoute, ...]
 
     @property
@@ -79,6 +81,7 @@ def snapshot(endpoint: Endpoint) -> EndpointRoute:
         error=endpoint.error,
         limits=endpoint.limits,
         created=int(endpoint.created_at.timestamp()),
+        scales=endpoint.replicas_max > endpoint.replicas_min,
         revisions=tuple(RevisionRoute(row.revision, row.traffic, row.model, tuple(replicas[row.pk])) for row in revisions),
     )
 

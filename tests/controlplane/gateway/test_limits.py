@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import redis.asyncio as redis
+from controlplane import dispatch
 from controlplane.errors import Problem
 from controlplane.gateway.meter import Meter, write
 from controlplane.gateway.rates import Rates
+from controlplane.serving import scaling
 from controlplane.serving.histogram import bucket, percentile
 from controlplane.serving.models import UsageMinute
 
@@ -97,3 +99,19 @@ def test_a_percentile_is_right_to_five_percent() -> None:
     for fraction in (0.1, 0.5, 0.9, 0.99):
         assert percentile(counts, fraction) == pytest.approx(sorted(values)[int(fraction * 1000) - 1], rel=0.06)
     assert percentile({}, 0.5) is None
+
+
+def test_the_gateway_says_how_busy_it_is(field: Any, door: Any) -> None:
+    busy = field.endpoint(replicas_max=3)
+    dispatch.client().delete(scaling.BUSY)
+    threads = [threading.Thread(target=door.predict, args=("slow:1.5",)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    seen = 0
+    end = time.monotonic() + 4
+    while seen < 5 and time.monotonic() < end:
+        seen = max(seen, (scaling.read_busy() or {}).get(busy.pk, 0))
+        time.sleep(0.05)
+    for thread in threads:
+        thread.join()
+    assert seen == 5

@@ -49,6 +49,7 @@ def test_a_deployed_endpoint_is_ready_once_its_replica_is(plane: Plane) -> None:
     assert services.tick() == 0, "a settled endpoint costs nothing"
 
 
+@pytest.mark.usefixtures("transactional_db")
 def test_the_queues_reason_is_shown(plane: Plane) -> None:
     deploy(plane, plane.model()[0])
     endpoint = plane.tick()
