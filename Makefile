@@ -90,7 +90,6 @@ bench: install $(TESTABLE)
 	@for file in tests/benchmarks/[a-z]*.py; do echo "== $$file"; $(PY) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
 
 quality: install $(TESTABLE)
-	@$(PY) -m pip install --quiet --use-pep517 -r tests/quality/requirements.txt
 	@for file in tests/quality/[a-z]*.py; do echo "== $$file"; $(PY) -m tests.quality.$$(basename $$file .py) || exit 1; done
 
 clean:

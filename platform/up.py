@@ -121,11 +121,12 @@ class Runner:
         """Say where it is, how to stop it, and how the owner gets in; then start the demo if asked."""
         say(f"Slipway is ready: {ADDRESS}", colour=32)
         say(f"All state is in {HOME} (logs in {HOME / 'logs'}). Stop with Ctrl-C.")
+        if self.demo:  # it makes the first person itself and ends with that person's link
+            self.add("demo", "deploy/demo.py", 92, phase=0, once=True)
+            return
         link = subprocess.run([PYTHON, "manage.py", "signinlink", "--unless-signed-in"], cwd=ROOT, env=ENV, text=True, capture_output=True)
         if text := (link.stdout if link.returncode == 0 else link.stderr[-2000:]).strip():
             say(f"Sign in once with: {text.splitlines()[-1]}" if link.returncode == 0 else text, colour=32)
-        if self.demo:
-            self.add("demo", "deploy/demo.py", 92, phase=0, once=True)
 
     def stop(self) -> None:
         """Ask each phase's processes to end, in order; after 25 s in all, or a second signal, kill every descendant."""
