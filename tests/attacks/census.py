@@ -39,7 +39,10 @@ ENDPOINT = "/v1/endpoints/{ws}/{name}"
 BESIDE = (
     *(Route(method, UPLOADS, "upload") for method in ("GET", "POST", "OPTIONS")),
     *(Route(method, UPLOADS + "/{id}", "upload") for method in ("HEAD", "GET", "PATCH", "DELETE", "OPTIONS")),
-    *(Route("POST", ENDPOINT + rest, "gateway") for rest in ("", "/chat/completions", "/v1/chat/completions", "/completions", "/v1/completions")),
+    *(
+        Route("POST", ENDPOINT + rest, "gateway")
+        for rest in ("", "/chat/completions", "/v1/chat/completions", "/completions", "/v1/completions")
+    ),
     *(Route("GET", ENDPOINT + rest, "gateway") for rest in ("/health", "/info")),
     *(Route("GET", address, "gateway") for address in ("/v1/models", "/v1/models/{name}")),
     *(Route("POST", f"/v1/{name}", "gateway") for name in ("chat/completions", "completions")),

@@ -20,7 +20,7 @@ class Reply(NamedTuple):
 
     @property
     def code(self) -> str:
-        said = self.json if "json" in self.headers.get("content-type", "") else {}
+        said = self.json if self.body and "json" in self.headers.get("content-type", "") else {}
         error = said.get("error")
         return str(error.get("code") if isinstance(error, dict) else said.get("code", ""))
 
