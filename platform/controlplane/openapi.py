@@ -13,7 +13,7 @@ PROBLEM: dict[str, Any] = {
     "required": ["type", "title", "status", "detail", "code", "hint", "request_id", "errors"],
     "properties": {
         **{name: {"type": "string"} for name in ("type", "title", "detail", "code", "hint", "request_id")},
-        "status": {"type": "integer"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "errors": {
             "type": "array",
             "items": {
@@ -69,6 +69,9 @@ def declared(api: NinjaAPI) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], method: str, permission: Any, in_workspace: bool) -> None:
     parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["in"] == "path" and parameter["schema"].get("type") == "integer":  # what is beyond is nowhere: 404
+            parameter["schema"] |= {"minimum": 0, "maximum": 2**53}
     if in_workspace and not any(parameter["name"] == "ws" for parameter in parameters):
         parameters.insert(0, WORKSPACE)
     if method in {"get", "post"}:

@@ -32,10 +32,10 @@ class CancelIn(Schema):
 
 
 class LogQuery(Schema):
-    after: int = Field(0, ge=0)
+    after: int = Field(0, ge=0, le=2**53)
     limit: int = Field(50, ge=1, le=5000)
     tail: int | None = Field(None, ge=1, le=5000)
-    line: int | None = Field(None, ge=1)
+    line: int | None = Field(None, ge=1, le=2**53)
     q: str = Field("", max_length=200)
     level: Literal["", "debug", "info", "warning", "error"] = ""
     follow: Literal[0, 1] = 0
@@ -44,8 +44,8 @@ class LogQuery(Schema):
 class MetricQuery(Schema):
     keys: str = Field("", max_length=4000, description="Metric names by comma; empty = all")
     max_points: int = Field(1000, ge=2, le=20000)
-    low: float | None = Field(None, alias="from", allow_inf_nan=False)
-    high: float | None = Field(None, alias="to", allow_inf_nan=False)
+    low: float | None = Field(None, alias="from", ge=-(2**53), le=2**53)
+    high: float | None = Field(None, alias="to", ge=-(2**53), le=2**53)
     x: Literal["step", "time"] = "step"
 
 
@@ -129,7 +129,7 @@ def metrics_value(value: float) -> float | None:
 
 @router.get("/jobs/{id}/samples", summary="What the model made on the way")
 @needs("viewer", scope="read")
-def samples(request: HttpRequest, ws: str, id: str, step: int | None = None) -> Any:
+def samples(request: HttpRequest, ws: str, id: str, step: int | None = Query(None, ge=0, le=2**53)) -> Any:
     rows = the_job(request, id).samples.order_by("step", "pk")
     if step is not None:
         rows = rows.filter(step=step)

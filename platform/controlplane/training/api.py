@@ -24,7 +24,7 @@ router = Router(tags=["jobs"])
 
 class ResumeIn(Schema):
     model_config = {"extra": "forbid"}
-    from_step: int | None = Field(None, ge=0)
+    from_step: int | None = Field(None, ge=0, le=2**53)
     params: dict[str, Any] | None = None
 
 
@@ -56,13 +56,14 @@ def start(request: HttpRequest, response: HttpResponse, ws: str, body: TrainRequ
 
 
 def fresh(job: Job) -> Job:
-    return Job.objects.select_related("workspace", "created_by").get(pk=job.pk, workspace=job.workspace)
+    found: Job = Job.objects.select_related("workspace", "created_by").get(pk=job.pk, workspace=job.workspace)
+    return found
 
 
 @router.post("/jobs/{id}/resume", summary="Go on from a checkpoint")
 @needs("editor", scope="write")
 def resume(request: HttpRequest, ws: str, id: str, body: ResumeIn | None = None) -> Any:
-    body = body or ResumeIn()
+    body = body or ResumeIn(from_step=None, params=None)
     return job_json(services.resume_job(job=the_job(request, id), from_step=body.from_step, params=body.params))
 
 

@@ -1,7 +1,8 @@
 """What to train: a request checked against recipe, dataset and hosts, then one job. Page, API and dry run share every step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.text import slugify
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,10 +14,14 @@ from controlplane.errors import Problem, nearest
 from controlplane.jobs import services as jobs
 from controlplane.jobs.models import Job, Worker
 from controlplane.registry import services as registry
+from controlplane.registry.bringing import HUB_ID
 from controlplane.training.columns import map_columns
 from workers.contract.names import SLUG
 from workers.contract.orders import ModelRef, Resources, TrainWork
 from workers.contract.recipe import Preset, Spec
+
+P = TypeVar("P")
+C = TypeVar("C")
 
 
 class TrainRequest(BaseModel):
@@ -60,19 +65,34 @@ def plan(*, workspace: Any, request: TrainRequest) -> Plan:
     spec = catalog.recipe(request.recipe)
     if spec is None:
         raise at(["recipe"], "unknown_recipe", f"There is no recipe {request.recipe!r}.", nearest(request.recipe, list(catalog.recipes())))
-    params = complete(spec, request.preset, request.params or {})
     version = ready_dataset(workspace, request.dataset)
     if version.format and version.format not in spec.formats:
         raise at(
             ["dataset"], "wrong_format", f"{spec.recipe} cannot read {version.format} datasets.", f"It reads: {', '.join(spec.formats)}."
         )
-    columns = map_columns(spec, version.features, request.columns or {})
+    params, columns = together(
+        lambda: complete(spec, request.preset, request.params or {}),
+        lambda: map_columns(spec, version.features, request.columns or {}),
+    )
     base = base_model(workspace, spec, request.base_model)
     resources = request.resources or Resources()
     check_resources(spec, resources)
     check_dataset(spec, params, version, columns)
     name = (request.name or "").strip() or f"{version.dataset.name}-{spec.method()}"
     return Plan(spec, params, version, columns, base, resources, name, model_name(request, name, version, spec))
+
+
+def together(params: Callable[[], P], columns: Callable[[], C]) -> tuple[P, C]:
+    """Both results; when both are wrong, one Problem that names every place."""
+    try:
+        settled = params()
+    except Problem as wrong:
+        try:
+            columns()
+        except Problem as also:
+            wrong.errors += also.errors
+        raise wrong from None
+    return settled, columns()
 
 
 def start_job(*, workspace: Any, user: Any, request: TrainRequest) -> Job:
@@ -181,6 +201,8 @@ def base_model(workspace: Any, spec: type[Spec], reference: str | None) -> Model
     if any(model["id"] == reference for model in catalog.base_models(spec)):
         return ModelRef(name=reference, catalog=reference)
     if "/" in reference and "@" not in reference:
+        if not HUB_ID.fullmatch(reference):
+            raise at(["base_model"], "bad_hub_id", f"`{reference[:100]}` is no hub id.", "It reads `owner/name`.")
         return ModelRef(name=reference, hub_id=reference)
     try:
         version = registry.find_version(workspace, reference)

@@ -14,7 +14,7 @@ class ImageClassificationParameters(BaseModel):
     """`parameters` of a request."""
 
     model_config = ConfigDict(extra="forbid")
-    top_k: int = Field(5, ge=1, description="How many classes to answer with, best first.")
+    top_k: int = Field(5, ge=1, le=100_000, description="How many classes to answer with, best first.")
     function_to_apply: Literal["softmax", "sigmoid", "none"] | None = Field(
         None, description="How scores are made from the model's logits."
     )

@@ -12,7 +12,7 @@ class MajorityParameters(BaseModel):
     """`parameters` of a request."""
 
     model_config = ConfigDict(extra="forbid")
-    top_k: int | None = Field(None, ge=1, description="How many classes to answer with, best first; all when absent.")
+    top_k: int | None = Field(None, ge=1, le=100_000, description="How many classes to answer with, best first; all when absent.")
 
 
 class MajorityRequest(BaseModel):
