@@ -64,8 +64,17 @@ async def _end(send: Send, close: Close) -> None:
     try:
         async with asyncio.timeout(2):
             await send({"type": "websocket.close", "code": close.code, "reason": close.reason})
-    except (TimeoutError, RuntimeError, OSError):
+    except TimeoutError:
+        _cut(send)
+    except (RuntimeError, OSError):
         return
+
+
+def _cut(send: Send) -> None:
+    """Drops the connection of a reader who takes nothing: uvicorn itself would keep it until its buffer has been read, perhaps for ever."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is not None:
+        transport.abort()
 
 
 async def _refuse(scope: Scope, send: Send, problem: Problem, name: str) -> None:
