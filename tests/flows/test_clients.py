@@ -153,6 +153,54 @@ def test_inference_client_chats(hugging_face: Any, poet: str) -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
 
 
+@pytest.fixture(scope="module")
+def colour(api: Api) -> str:
+    """An image classifier of a few seconds, trained on an archive of class folders, deployed."""
+    import io
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(60):
+            name = ("red", "blue")[number % 2]
+            archive.writestr(f"{name}/{number}.png", picture(name, number))
+    version = api.dataset("colours", "colours.zip", packed.getvalue())
+    assert version["state"] == "ready", version["error"]
+    params = {"epochs": 4, "image_size": 32, "batch_size": 16}
+    job = api.train(recipe="image-classification/finetune", dataset="colours@1", params=params, model_name="colour", seconds=280)
+    assert job["state"] == "succeeded", job["error"]
+    endpoint = api.deploy("colour", job["model"])
+    assert endpoint["state"] == "ready", endpoint["reason"]
+    return "clients/colour"
+
+
+def picture(name: str, seed: int) -> bytes:
+    """A PNG of 32 x 32 pixels, mostly red or mostly blue."""
+    import io
+
+    from PIL import Image
+
+    rng = random.Random(seed)
+    low, high = [rng.randrange(60) for _ in range(2)], 180 + rng.randrange(70)
+    shown = (high, *low) if name == "red" else (*low, high)
+    out = io.BytesIO()
+    Image.new("RGB", (32, 32), shown).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_inference_client_sees(hugging_face: Any, colour: str, api: Api, tmp_path: Path) -> None:
+    client = hugging_face(colour)
+    found = client.image_classification(picture("red", 1001))
+    assert {entry.label for entry in found} == {"red", "blue"}
+    path = tmp_path / "blue.png"
+    path.write_bytes(picture("blue", 1002))
+    assert client.image_classification(str(path))[0].label == "blue"
+    assert len(client.image_classification(path.read_bytes(), top_k=1)) == 1
+    status, problem = api.call("POST", f"/v1/endpoints/{colour}", raw=b"no picture", headers={"Content-Type": "image/png"})
+    assert status in (415, 422)
+    assert problem["error"]
+
+
 def download(api: Api, reference: str, folder: Path) -> Path:
     """Every file by its exact name, as any client would."""
     import urllib.request
