@@ -1,4 +1,7 @@
-"""The catalogue of base models that installed packages carry as Hugging Face folders. Nothing is downloaded; what is not installed is not listed."""
+"""The catalogue of base models that installed packages carry as Hugging Face folders.
+
+Nothing is downloaded; what is not installed is not listed.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -5,6 +5,7 @@ A batch is unique by attempt, rank and sequence; what has been seen is skipped, 
 
 import math
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -108,7 +109,12 @@ def add_checkpoint(job: Job, attempt: int, data: dict[str, Any]) -> None:
     for old in job.checkpoints.filter(best=False).exclude(pk__in=keep):
         uris = [f["uri"] for f in old.files]
         old.delete()
-        transaction.on_commit(lambda uris=uris: [artifacts.delete(uri) for uri in uris])  # type: ignore[misc]
+        transaction.on_commit(partial(delete_all, uris))
+
+
+def delete_all(uris: list[str]) -> None:
+    for uri in uris:
+        artifacts.delete(uri)
 
 
 def slots(allocation: Allocation, ask: UploadAsk) -> list[UploadSlot]:

@@ -67,7 +67,7 @@ def cancel_job(*, job: Job, keep: bool = True) -> Job:
             raise Problem(
                 409, "job_ended", f"Job #{job.number} has already {job.state}.", hint="Only queued or running jobs can be stopped."
             )
-        asked = {"stop": "keep" if keep else "discard", "keep": keep, "stop_asked_at": now()}
+        asked: dict[str, Any] = {"stop": "keep" if keep else "discard", "keep": keep, "stop_asked_at": now()}
         if job.state == JobState.QUEUED:
             move(job, JobState.CANCELLED, **asked)
         elif job.state == JobState.CANCELLING:

@@ -32,7 +32,8 @@ def append(*, job: int, attempt: int, rank: int, first_seq: int, events: list[Ev
     Must run inside a transaction; locks the job's row, so that cursors have no gap and no double.
     """
     row = Job.objects.select_for_update().only("cursor", "log_lines").get(pk=job)
-    cursor, line, first_line = row.cursor, row.log_lines, row.log_lines + 1
+    cursor: int = row.cursor
+    line, first_line = row.log_lines, row.log_lines + 1
     frames = []
     for event in events:
         cursor += 1
@@ -65,7 +66,7 @@ def append_state(*, job: Job, attempt: int, data: dict[str, Any]) -> None:
     append(job=job.pk, attempt=attempt, rank=PLATFORM_RANK, first_seq=1, events=[event])
 
 
-def frames_of(body: bytes) -> list[bytes]:
+def frames_of(body: bytes | memoryview) -> list[bytes]:
     return _unpack.decompress(bytes(body)).split(b"\n")
 
 
