@@ -42,7 +42,7 @@ class VersionState(StrEnum):
 
 
 class EndpointState(StrEnum):
-    DEPLOYING = "deploying"  #: No revision has been ready yet.
+    DEPLOYING = "deploying"  #: A revision is on its way; what was ready before answers meanwhile.
     READY = "ready"  #: Every revision with traffic has its replicas.
     DEGRADED = "degraded"  #: Answers, but some replica or a newer revision is in trouble.
     STOPPED = "stopped"  #: Stopped by somebody.

@@ -147,3 +147,20 @@ def test_a_changed_endpoint_is_heard_of_at_once(field: Any, door: Door) -> None:
     announce(endpoint)
     time.sleep(0.2)
     assert door.predict("x").status == 404
+
+
+def test_F23_a_stream_on_its_way_is_not_cut_when_its_revision_drains(field: Any, door: Door) -> None:
+    endpoint = field.endpoint("poet", "text-generation")
+    answers: list[Any] = []
+    body = {"model": "acme/poet", "prompt": "wait " * 6, "stream": True}
+    thread = threading.Thread(target=lambda: answers.append(door.call("POST", "/v1/completions", body)))
+    thread.start()
+    time.sleep(0.5)
+    field.revision(endpoint, traffic=100)
+    Revision.objects.filter(revision=1).update(traffic=0, state="draining")
+    Row.objects.filter(revision__revision=1).update(state="draining")
+    announce(endpoint)
+    assert door.call("POST", "/v1/completions", {**body, "prompt": "new"}).headers["x-revision"] == "2"
+    thread.join()
+    assert answers[0].headers["x-revision"] == "1"
+    assert "".join(event["choices"][0]["text"] for event in answers[0].events[:-1]) == "wait" * 6
