@@ -6,9 +6,9 @@ from django.db import transaction
 
 from controlplane.data import services as data
 from controlplane.errors import Problem
-from controlplane.jobs import leases
+from controlplane.jobs import leases, metrics
 from controlplane.jobs.models import Allocation, Attempt, Job
-from controlplane.jobs.transitions import Conflict, move
+from controlplane.jobs.transitions import Conflict, move, now
 from controlplane.registry import services as registry
 from controlplane.serving import services as serving
 from workers.contract.events import End
@@ -82,10 +82,15 @@ def finish(job: Job, end: End) -> None:
 
 
 def held_out(job: Job, results: dict[str, float]) -> dict[str, Any]:
-    """The job's metrics with what its child measured last; a curve's own entry stays."""
-    step = int(job.progress.get("step") or 0)
-    new = {key: {"last": value, "best": value, "step": step} for key, value in results.items() if key not in job.metrics}
-    return {**job.metrics, **new}
+    """The job's metrics with what its child measured last, each as a curve of one point; a curve that is there stays."""
+    known = dict(job.metrics)
+    at = now().timestamp()
+    for key, value in results.items():
+        if key not in known:
+            points = metrics.Points.of([(float(job.progress.get("step") or 0), value, at)])
+            metrics.append(job.pk, key, points)
+            metrics.fold_metrics(known, key, points)
+    return known
 
 
 def settle(job: Job, end: End) -> str | None:

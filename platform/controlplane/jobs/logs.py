@@ -34,7 +34,7 @@ def page(
     else:
         matches = (
             row
-            for row in store.log_lines(job.pk, first=after + 1)
+            for row in store.log_lines(job.pk, first=after + 1, having=bytes_of(needle))
             if row["level"] in wanted and (not needle or needle in row["text"].casefold())
         )
         items = list(take(matches, limit))
@@ -50,7 +50,14 @@ def take(rows: Iterator[dict[str, Any]], count: int) -> Iterator[dict[str, Any]]
 def count(job: Job, q: str) -> int:
     """How many lines hold this text."""
     needle = q.casefold()
-    return sum(needle in row["text"].casefold() for row in store.log_lines(job.pk, first=1))
+    return sum(needle in row["text"].casefold() for row in store.log_lines(job.pk, first=1, having=bytes_of(needle)))
+
+
+def bytes_of(needle: str) -> bytes:
+    """What a frame surely holds if its text holds this needle: its longest run of letters and signs that JSON writes as they are
+    and that have one case, or ASCII's two."""
+    plain = "".join(c if c not in '"\\' and c.isprintable() and (c.isascii() or c.lower() == c.upper()) else "\n" for c in needle)
+    return max(plain.split("\n"), key=len).encode()
 
 
 def text(job: Job, *, after: int = 0) -> Iterator[bytes]:

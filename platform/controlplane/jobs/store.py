@@ -83,15 +83,18 @@ def read_events(job_pk: int, after: int, limit: int = 500) -> list[tuple[int, by
     return out
 
 
-def log_lines(job: int, *, first: int, last: int | None = None) -> Iterator[dict[str, Any]]:
-    """Log lines first..last as {line, time, level, text, attempt}, in order, without holding them all."""
+def log_lines(job: int, *, first: int, last: int | None = None, having: bytes = b"") -> Iterator[dict[str, Any]]:
+    """Log lines first..last as {line, time, level, text, attempt}, in order, without holding them all.
+
+    having: bytes in lower case that a line's frame must hold, so that a search parses only what may match.
+    """
     chunks = EventChunk.objects.filter(job_id=job, lines__gt=0, first_line__gt=max(0, first - _widest(job, first)))
     for chunk in chunks.order_by("first_line").only("first_line", "lines", "body").iterator(chunk_size=8):
         if chunk.first_line + chunk.lines <= first:
             continue
         if last is not None and chunk.first_line > last:
             return
-        for frame in frames_of(chunk.body):
+        for frame in frames_with(chunk.body, having):
             if b'"type":"log"' not in frame:
                 continue
             value = orjson.loads(frame)
@@ -104,6 +107,16 @@ def log_lines(job: int, *, first: int, last: int | None = None) -> Iterator[dict
                     "text": data.get("text", ""),
                     "attempt": value["attempt"],
                 }
+
+
+def frames_with(body: bytes | memoryview, having: bytes) -> list[bytes]:
+    """The chunk's frames that hold these bytes in any case; most chunks of a search are left without being split."""
+    if not having:
+        return frames_of(body)
+    text = _unpack.decompress(bytes(body))
+    if having not in text.lower():
+        return []
+    return [frame for frame in text.split(b"\n") if having in frame.lower()]
 
 
 def _widest(job: int, first: int) -> int:
