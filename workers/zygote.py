@@ -17,8 +17,10 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from workers import groups, host, shepherd, storage
 from workers.contract.home import runtime_dir, secret, worker_name
@@ -32,6 +34,7 @@ PRELOAD = ("torch", "transformers", "datasets", "pyarrow.parquet", "safetensors.
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PORT", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD", "SLIPWAY_RUNNER")
 KEPT_PREFIXES = ("SLIPWAY_HOME", "SLIPWAY_DOOR", "SLIPWAY_WORKER", "SLIPWAY_REPLICA_HOST", "SLIPWAY_DEBUG", "CUDA_", "NVIDIA_")
 JOIN_FD = "SLIPWAY_JOIN_FD"
+FLOORS = {"torch": (2, 10), "transformers": (5, 5), "datasets": (4, 0)}  # older ones can be made to run what a file says
 SWEEP_SECONDS = 600.0
 STOP_SECONDS = 8.0
 
@@ -65,10 +68,27 @@ def preload() -> None:
             import_module(name)
         except Exception:
             log.exception("%s could not be imported; jobs that need it will fail", name)
+    check_floors(sys.modules)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
     gc.collect()
     gc.freeze()  # forks shall not copy these pages when their collector looks at them
+
+
+def check_floors(modules: Mapping[str, Any]) -> None:
+    """Ends the host (SystemExit) when a library that opens models or data has known holes; one that is absent is no danger."""
+    for name, floor in FLOORS.items():
+        if name in modules and numbers(modules[name].__version__) < floor:
+            wanted = ".".join(map(str, floor))
+            raise SystemExit(
+                f"{name} {modules[name].__version__} is older than {wanted}; update it: pip install -r workers/requirements.txt"
+            )
+
+
+def numbers(version: str) -> tuple[int, int]:
+    """The first two numbers of a version."""
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
 
 
 class Zygote:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import redis
 from celery import Celery
+from kombu.exceptions import KombuError
 
 from workers.contract.home import redis_url
 from workers.contract.names import queue_of
@@ -51,7 +52,7 @@ def _try(what: str, call: "object") -> object:
         return None
     try:
         return call()  # type: ignore[operator]
-    except (redis.RedisError, OSError, celery().connection().transport.connection_errors) as error:  # type: ignore[misc]
+    except (redis.RedisError, OSError, KombuError) as error:
         _away_until = time.monotonic() + 1.0
         log.warning("%s: the broker is away (%s)", what, error)
         return None

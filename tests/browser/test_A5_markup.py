@@ -59,6 +59,7 @@ PAYLOADS = (
     "<input hx-get='/api/v1/me' hx-trigger='load' hx-on::load='window.__ran=1'>",
 )  # fmt: skip
 ALL = "\n\n".join(PAYLOADS)
+FILES = [{"name": payload, "uri": "x", "size": 1, "sha256": "0"} for payload in PAYLOADS]
 WATCH = """
 window.__found = [];
 document.addEventListener('securitypolicyviolation', e => window.__found.push('csp ' + e.violatedDirective + ' ' + e.blockedURI));
@@ -120,7 +121,7 @@ class Poisoned:
         }
         shared: dict[str, Any] = {
             "dataset": dataset, "format": "csv", "sha256": "0" * 64, "columns": list(columns), "features": columns,
-            "options": {"encoding": PAYLOADS[0]}, "sources": [{"name": payload, "uri": "x", "size": 1, "sha256": "0"} for payload in PAYLOADS],
+            "options": {"encoding": PAYLOADS[0]}, "sources": FILES,
             "splits": {PAYLOADS[3]: 5, "train": 5}, "shards": {"train": []}, "classes": {"label": list(PAYLOADS)},
             "statistics": {"rows": 10, "columns": per_column},
         }  # fmt: skip
@@ -133,7 +134,7 @@ class Poisoned:
         for payload in PAYLOADS:
             job = create_job(
                 workspace=self.workspace, user=self.person.user, kind="train", name=payload, work=PrepareWork(files=[]),
-                recipe="text-classification/majority", dataset="d0@1", request={"recipe": "text-classification/majority", "dataset": payload, "params": {payload: payload}},
+                recipe="text-classification/majority", dataset="d0@1", request={"dataset": payload, "params": {payload: payload}},
             )  # fmt: skip
         self.job: Job = job
         metrics = {payload: {"last": 1.0, "best": 1.0, "step": 1} for payload in PAYLOADS}
@@ -174,11 +175,11 @@ class Poisoned:
             "params": {payload: payload for payload in PAYLOADS},
             "source": ALL,
         }
-        files = [{"name": payload, "uri": "x", "size": 1, "sha256": "0"} for payload in PAYLOADS]
+        labels = {str(number): payload for number, payload in enumerate(PAYLOADS)}
         report = dict.fromkeys(PAYLOADS, 0.5)
         version = ModelVersion.objects.create(
             model=model, version=1, state="ready", task="text-classification", recipe="text-classification/majority",
-            card=f"# {ALL}", lineage=lineage, files=files, metrics=report, config={"id2label": {str(n): payload for n, payload in enumerate(PAYLOADS)}}, job=self.job,
+            card=f"# {ALL}", lineage=lineage, files=FILES, metrics=report, config={"id2label": labels}, job=self.job,
         )  # fmt: skip
         ModelVersion.objects.create(model=model, version=2, state="failed", task="text-classification", error=wrong)
         Evaluation.objects.create(
@@ -288,7 +289,7 @@ def test_A5_the_watch_sees_what_it_is_for(chromium: Browser) -> None:
     page.add_init_script(WATCH)
     heard: list[str] = []
     page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
-    shown = f"<meta http-equiv=Content-Security-Policy content=\"img-src 'none'\"><p>{ALL}</p>"
+    shown = f"<meta http-equiv=Content-Security-Policy content=\"img-src 'none'\"><img src=https://evil.example/x.png><p>{ALL}</p>"
     page.goto("data:text/html;base64," + base64.b64encode(shown.encode()).decode())
     page.wait_for_timeout(300)
     seen = page.evaluate(LOOK)
