@@ -3,10 +3,10 @@
 from typing import Any
 
 from pydantic import TypeAdapter
-from workers.recipes.base_models import base_models_for
 
 from workers.contract.recipe import Spec
 from workers.recipes import RECIPES
+from workers.recipes.base_models import base_models_for
 
 
 def recipes() -> dict[str, type[Spec]]:

@@ -36,7 +36,9 @@ def ready(request: HttpRequest) -> JsonResponse:
     found = {name: _try(check) for name, check in CHECKS.items()}
     fine = all(well for well, _line in found.values())
     body = {"status": "ready" if fine else "not ready", "checks": {name: line for name, (_well, line) in found.items()}}
-    return JsonResponse(body, status=200 if fine else 503, headers={} if fine else {"Retry-After": "2"})
+    answer = JsonResponse(body, status=200 if fine else 503, headers={} if fine else {"Retry-After": "2"})
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # asked again and again while starting: no error of ours
+    return answer
 
 
 def _try(check: Callable[[], str]) -> tuple[bool, str]:

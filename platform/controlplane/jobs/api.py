@@ -1,6 +1,6 @@
 """REST of jobs and workers: what `api.md` gives under `…/jobs/{id}` and the hosts. Starting a job is the training room's."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
@@ -129,7 +129,7 @@ def metrics_value(value: float) -> float | None:
 
 @router.get("/jobs/{id}/samples", summary="What the model made on the way")
 @needs("viewer", scope="read")
-def samples(request: HttpRequest, ws: str, id: str, step: int | None = Query(None, ge=0, le=2**53)) -> Any:
+def samples(request: HttpRequest, ws: str, id: str, step: Annotated[int | None, Query(ge=0, le=2**53)] = None) -> Any:
     rows = the_job(request, id).samples.order_by("step", "pk")
     if step is not None:
         rows = rows.filter(step=step)

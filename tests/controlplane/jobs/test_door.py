@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import orjson
+import pytest
 from controlplane import outcomes
+from controlplane.errors import Problem
 from controlplane.jobs import leases, scheduler, services, store
 from controlplane.jobs.models import Allocation, Job
+from controlplane.workspaces.services import delete_workspace
 from django.utils import timezone
 
 from tests.controlplane.jobs.conftest import Host, Team, log_event, metric_event, place
@@ -203,3 +206,14 @@ def test_files_can_only_be_stored_below_the_own_attempt(team: Team, host: Host) 
     assert host.attempt(allocation, token, "uploads", {"folder": "model", "files": [file]})[0] in (400, 422)
     assert host.attempt(allocation, token, "uploads", {"folder": "../model", "files": []})[0] == 422
     assert host.attempt(allocation, token, "renew", {"uris": ["ws/1/uploads/other"]})[0] == 404
+
+
+def test_a_workspace_with_unfinished_jobs_is_not_deleted(team: Team, host: Host) -> None:
+    job = team.job()
+    with pytest.raises(Problem) as caught:
+        delete_workspace(workspace=team.workspace)
+    assert (caught.value.status, f"job #{job.number}" in caught.value.detail) == (409, True)
+    claimed = host.claim(place(job))[1]
+    host.attempt(place(job), claimed["token"], "end", {"outcome": "succeeded"})
+    delete_workspace(workspace=team.workspace)
+    assert not Job.objects.filter(pk=job.pk).exists()

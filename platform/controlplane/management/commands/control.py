@@ -11,11 +11,12 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from controlplane import outcomes
+from controlplane import artifacts, outcomes
 from controlplane.data import services as data
 from controlplane.jobs import leases, scheduler, store
 from controlplane.jobs.models import EventChunk, Job
 from controlplane.serving import services as serving
+from controlplane.workspaces import idempotency
 from workers.contract.home import door_url
 from workers.contract.names import LEASE_SECONDS
 from workers.contract.states import FINAL
@@ -105,6 +106,8 @@ class Command(BaseCommand):
             Loop("reap", lambda: reap(sight), 2.0, sight),
             Loop("fold", fold, 5.0, sight),
             Loop("expire uploads", data.expire_uploads, 60.0, sight),
+            Loop("forget old calls", idempotency.forget_old_calls, 600.0, sight),
+            Loop("sweep", lambda: artifacts.sweep(older_than=time.time() - 86400), 3600.0, sight),
         ]
         while not stop.is_set():
             at = time.monotonic()
