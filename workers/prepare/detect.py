@@ -37,6 +37,8 @@ _SPLIT_WORDS: dict[str, Split] = {
     **dict.fromkeys(("test", "testing"), "test"),
 }  # fmt: skip
 
+_PAGE = re.compile(r"<!doctype html|<html[\s>]", re.IGNORECASE)
+
 
 def ending(name: str) -> str:
     """The last suffix of a user's file name, lower case."""
@@ -87,6 +89,9 @@ def text_format(head: str, name: str, complete: bool) -> str:
     """csv, tsv, json, jsonl or txt for a text file. head: its start; complete: it is the whole file."""
     by_name = TABLE_ENDINGS.get(ending(name))
     start = head.lstrip()
+    if by_name and _PAGE.match(start):
+        hint = "download the file itself; a page that asks to sign in or says that the file is gone is often saved in its place"
+        refuse("content_mismatch", f"{name} is a web page, not {by_name.upper()}", hint, file=name)
     if by_name in ("csv", "tsv"):
         return by_name
     if ending(name) in TEXT_ENDINGS:

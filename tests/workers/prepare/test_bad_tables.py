@@ -205,3 +205,10 @@ def test_bytes_that_are_not_what_was_uploaded(door):
     order["work"]["files"][0]["sha256"] = "0" * 64
     (folder / "order.json").write_text(json.dumps(order))
     refused(door.run(folder), "damaged_file")
+
+
+def test_a_web_page_saved_as_a_table_is_told_apart(prepare):
+    page = b"<!DOCTYPE html>\n<html><body>Sign in, please</body></html>"
+    for name in ("data.csv", "data.jsonl"):
+        outcome = prepare({name: page})
+        assert (outcome.code, "web page" in outcome.error["message"]) == ("content_mismatch", True)
