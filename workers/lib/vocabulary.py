@@ -80,6 +80,19 @@ def broken(rows: Rows, parts: NDArray[np.int32], share: float, random: np.random
     return rows
 
 
+def masked(rows: Rows, share: float, mask: int, spared: NDArray[np.bool_], random: np.random.Generator) -> Rows:
+    """`rows` with a random `share` of tokens replaced by `mask`: no single word may decide. spared: (vocabulary,) tokens left alone."""
+    hidden = (random.random(len(rows.tokens), np.float32) < share) & ~spared[rows.tokens]
+    return Rows(np.where(hidden, np.int32(mask), rows.tokens), rows.starts)
+
+
+def special(tokenizer: PreTrainedTokenizerBase) -> NDArray[np.bool_]:
+    """(vocabulary,): which tokens stand for no text."""
+    found = np.zeros(len(tokenizer), np.bool_)
+    found[tokenizer.all_special_ids] = True
+    return found
+
+
 def is_ideographic(texts: Iterable[str]) -> bool:
     """Whether most letters of the first texts are ideographs, kana or hangul: one character is then a good unit."""
     sample = "".join(text for text, _ in zip(texts, range(1000), strict=False))

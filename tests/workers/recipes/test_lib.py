@@ -74,6 +74,16 @@ def test_broken_pieces_spell_the_same_text() -> None:
     assert vocabulary.broken(rows, vocabulary.halves(tokenizer), 0.0, np.random.default_rng(0)).tokens.tolist() == rows.tokens.tolist()
 
 
+def test_hidden_words_leave_special_tokens_alone() -> None:
+    tokenizer = vocabulary.pieces(ENGLISH, 400, 64)
+    rows = Rows.of(tokenizer(ENGLISH)["input_ids"])
+    found = vocabulary.masked(rows, 0.5, tokenizer.mask_token_id, vocabulary.special(tokenizer), np.random.default_rng(0))
+    hidden = found.tokens == tokenizer.mask_token_id
+    assert 0.3 < hidden.mean() < 0.6
+    assert (found.tokens[~hidden] == rows.tokens[~hidden]).all()
+    assert all(found[row][0] == tokenizer.cls_token_id and found[row][-1] == tokenizer.sep_token_id for row in range(len(found)))
+
+
 @pytest.mark.parametrize("make", [vocabulary.characters, vocabulary.byte_pieces])
 @pytest.mark.parametrize("unseen", ["龘 is rare", "emoji 🙂\n\ttabs", "Ωmega"])
 def test_generative_tokenizers_lose_nothing(make: object, unseen: str) -> None:

@@ -104,6 +104,17 @@ class TextClassificationFinetune(Spec):
         ge=0,
         le=0.9,
     )
+    word_dropout: float = knob(
+        0.15,
+        Words("Word dropout", "随机遮词"),
+        Words(
+            "From scratch: share of tokens hidden at random while training, so that no single word decides.",
+            "从零训练时：训练中随机遮住的词元比例，使单个词不起决定作用。",
+        ),
+        group="regularisation",
+        ge=0,
+        le=0.9,
+    )
     label_smoothing: float = knobs.label_smoothing()
     class_weights: bool = knobs.class_weights()
     vocab_size: int = knob(

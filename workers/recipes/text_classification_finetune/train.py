@@ -32,8 +32,9 @@ class Training:
         self.precision = device.resolve_precision(spec.precision, self.device)
         self.classifier = self._classifier()
         self.train, self.validation = self._read("train"), self._read("validation")
-        self.parts = None if run.base_model or not spec.subword_dropout else vocabulary.halves(self.classifier.tokenizer)
         self.rows = self.train.rows  # of the current epoch
+        if not run.base_model:
+            self.halves, self.special = vocabulary.halves(self.classifier.tokenizer), vocabulary.special(self.classifier.tokenizer)
         self._say_what()
 
     def _classifier(self) -> model.Classifier:
@@ -70,10 +71,12 @@ class Training:
             self.run.log(f"each text gets the prefix {self.classifier.prefix!r}")
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """The epoch's batches, grouped by length; sets the epoch's tokens where pieces are broken at random."""
-        if self.parts is not None:
-            random = np.random.default_rng((self.spec.seed, epoch, 1))
-            self.rows = vocabulary.broken(self.train.rows, self.parts, self.spec.subword_dropout, random)
+        """The epoch's batches, grouped by length; from scratch each epoch spells and hides words anew."""
+        spec, tokenizer = self.spec, self.classifier.tokenizer
+        if not self.run.base_model:
+            random = np.random.default_rng((spec.seed, epoch, 1))
+            rows = vocabulary.broken(self.train.rows, self.halves, spec.subword_dropout, random)
+            self.rows = vocabulary.masked(rows, spec.word_dropout, int(tokenizer.mask_token_id or 0), self.special, random)
         return text.grouped(self.rows.lengths, self.spec.batch_size, self.spec.seed, epoch)
 
     def measure(self, split: data.Split) -> dict[str, Any]:
