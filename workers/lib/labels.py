@@ -1,4 +1,4 @@
-"""Class labels: from cells of a category, boolean, integer or short text column to indices. Standard library only."""
+"""Class labels: from cells of a category, boolean, integer or short text column to indices. No ML library."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -50,6 +50,18 @@ def names_of(run: Run, counts: Counter[str]) -> list[str]:
             {"column": column},
         )
     return found
+
+
+def in_training(run: Run) -> list[str]:
+    """The labels of the training split, in order. Reads that one column. Raises UserError `one_class`, `too_many_classes`."""
+    import pyarrow.parquet as parquet
+
+    counts, column = Counter[str](), run.columns["label"]
+    for shard in run.shards("train"):
+        with parquet.ParquetFile(shard, memory_map=True) as file:
+            for batch in file.iter_batches(columns=[column]):
+                counts.update(name for name in (name_of(value, run.classes) for value in batch.column(0).to_pylist()) if name is not None)
+    return names_of(run, counts)
 
 
 def indices(values: Iterable[Any], names: list[str], classes: list[str]) -> list[int]:

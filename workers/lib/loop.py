@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,34 +17,16 @@ from numpy.typing import NDArray
 
 from workers.contract.recipe import Run, UserError
 from workers.lib import checkpoint, device
+from workers.lib.plan import Plan, optimizer_for, rate
 
 Batch = NDArray[np.int64]
 CHECKPOINT_SECONDS = 60.0
+LOG_SECONDS = 20.0
 CHECKPOINT_SHARE = 20  # a checkpoint may cost at most 1/20 of the time
 
 
 class Stopped(Exception):
     """The run was asked to stop in the middle of something that may be left undone, such as an evaluation."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train. eval_steps 0: once per epoch; max_steps 0: no limit; patience 0: never stop early; goal: of `metric`."""
-
-    epochs: int
-    max_steps: int
-    learning_rate: float
-    weight_decay: float
-    warmup_ratio: float
-    schedule: Literal["linear", "cosine", "constant"]
-    accumulation: int
-    max_grad_norm: float
-    eval_steps: int
-    patience: int
-    metric: str
-    goal: Literal["max", "min"]
-    precision: str
-    betas: tuple[float, float] = (0.9, 0.999)
 
 
 @dataclass(frozen=True)
@@ -88,26 +70,6 @@ class Outcome(NamedTuple):
     metrics: dict[str, float]
 
 
-def rate(step: int, total: int, plan: Plan) -> float:
-    """The learning rate of optimiser step `step` (from 0) of `total`."""
-    warmup = int(plan.warmup_ratio * total)
-    if step < warmup:
-        return plan.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, total - warmup)
-    shape = {"linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done)), "constant": 1.0}[plan.schedule]
-    return plan.learning_rate * max(shape, 0.0)
-
-
-def optimizer_for(model: torch.nn.Module, plan: Plan) -> torch.optim.AdamW:
-    """Fused AdamW; biases and norms (fewer than two dimensions) are not decayed; frozen weights are left out."""
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    groups = [
-        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": plan.weight_decay},
-        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=plan.betas, fused=True)
-
-
 class Loop:
     """One training of one model. Use `fit`."""
 
@@ -123,6 +85,7 @@ class Loop:
         self.metrics: dict[str, float] = {}
         self.loss = torch.zeros((), device=self.device)
         self.saved_at, self.saved_step, self.save_seconds = time.monotonic(), -1, 0.0
+        self.logged_at = self.saved_at
         if run.resume:
             self._restore(run.resume)
 
@@ -216,6 +179,9 @@ class Loop:
         )
         state.loss_count = 0
         self.loss.zero_()
+        if time.monotonic() - self.logged_at > LOG_SECONDS:
+            self.logged_at = time.monotonic()
+            self.run.log(f"step {step} of {self.total:g} · loss {loss:.4f}")
 
     def _mean_loss(self) -> float:
         """The mean training loss since the last report. Raises UserError `diverged` when it is no number any more."""

@@ -38,6 +38,16 @@ def headline(found: dict[str, Any], prefix: str) -> dict[str, float]:
     return {f"{prefix}/{key}": float(found[key]) for key in ("loss", "accuracy", "f1_macro")}
 
 
+def matrix(found: dict[str, Any]) -> str:
+    """The confusion matrix as text, true classes down, predicted ones across (the first 30)."""
+    labels = [label[:20] for label in found["confusion_matrix"]["labels"][:TABLE_MAX]]
+    width = max(len(label) for label in labels)
+    lines = ["\t".join([" " * width, *labels])]
+    for label, counts in zip(labels, found["confusion_matrix"]["counts"], strict=False):
+        lines.append("\t".join([label.ljust(width), *map(str, counts[:TABLE_MAX])]))
+    return "\n".join(lines)
+
+
 def markdown(found: dict[str, Any], split: str) -> str:
     """The report as text for a model card: one line in all, one table row per class (the first 30)."""
     lines = [

@@ -12,9 +12,10 @@ torch = pytest.importorskip("torch")
 from tests.fakes import FakeRun  # noqa: E402
 from workers.contract.recipe import UserError  # noqa: E402
 from workers.lib import loop  # noqa: E402
+from workers.lib.plan import Plan, rate  # noqa: E402
 
 pytestmark = pytest.mark.torch
-PLAN = loop.Plan(
+PLAN = Plan(
     epochs=4, max_steps=0, learning_rate=0.1, weight_decay=0.01, warmup_ratio=0.1, schedule="linear", accumulation=1, max_grad_norm=1.0,
     eval_steps=0, patience=0, metric="eval/loss", goal="min", precision="fp32",
 )  # fmt: skip
@@ -47,7 +48,7 @@ class Regression:
 
         save_file(self.model.state_dict(), str(folder / "model.safetensors"))
 
-    def fit(self, plan: loop.Plan) -> loop.Outcome:
+    def fit(self, plan: Plan) -> loop.Outcome:
         return loop.fit(self.run, loop.Learner(self.model, self.batches, self.loss, self.evaluate, self.save), plan)
 
 
@@ -62,11 +63,11 @@ def run_at(folder: Path, **options: Any) -> FakeRun:
 
 
 def test_it_warms_up_and_falls() -> None:
-    rates = [loop.rate(step, 100, PLAN) for step in range(100)]
+    rates = [rate(step, 100, PLAN) for step in range(100)]
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == pytest.approx(0.1)
     assert rates[-1] == pytest.approx(0.1 / 90)
-    assert loop.rate(99, 100, replace(PLAN, schedule="constant")) == 0.1
+    assert rate(99, 100, replace(PLAN, schedule="constant")) == 0.1
 
 
 def test_it_reports_and_learns(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Learn to sort pictures into classes; see `model.py` for the networks and `workers/lib/loop.py` for the loop."""
 
 import json
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from workers.contract.recipe import Run
-from workers.lib import classify, device, images, labels, loop, metrics
+from workers.lib import classify, device, images, labels, loop, metrics, plan
 from workers.recipes.image_classification_finetune import model
 from workers.recipes.image_classification_finetune.spec import ImageClassificationFinetune
 
@@ -33,7 +32,7 @@ class Training:
         self.device = device.prepare(run.device, run.threads)
         self.precision = device.resolve_precision(spec.precision, self.device)
         self.folder = run.fresh_folder("pictures")
-        self.labels = label_names(run)
+        self.labels = labels.in_training(run)
         source = run.resume / "model" if run.resume else run.base_model
         self.size = self._size(source)
         self.train = images.read(run, "train", self.size, self.labels, self.folder)
@@ -96,18 +95,18 @@ class Training:
             return found
 
         learner = loop.Learner(self.classifier.model, self.batches, loss, self.evaluate, self.classifier.save)
-        outcome = loop.fit(self.run, learner, plan(self.spec, self.run, self.precision))
+        outcome = loop.fit(self.run, learner, plan_of(self.spec, self.run, self.precision))
         if outcome.best:
             self.classifier = model.Classifier.load(outcome.best, self.device)
         self.classifier.save(self.run.model_dir)
-        return {} if outcome.stopped else self._finish()
+        return {} if outcome.stopped else self._finish(outcome.step)
 
     def _class_weights(self) -> torch.Tensor | None:
         if not self.spec.class_weights:
             return None
         return classify.class_weights(self.train.targets, len(self.labels)).to(self.device)
 
-    def _finish(self) -> dict[str, float]:
+    def _finish(self, step: int) -> dict[str, float]:
         """Measure the kept model on the test split, or on validation where there is none."""
         name = "test" if self.run.splits.get("test") else "validation"
         split = self._read("test") if name == "test" else self.validation
@@ -116,16 +115,9 @@ class Training:
             return {}
         found = self.measure(split)
         (self.run.model_dir / "evaluation.json").write_text(json.dumps({"split": name, **found}, ensure_ascii=False), encoding="utf-8")
+        self.run.sample(step, title=f"confusion matrix, {name}", prompt="", output=metrics.matrix(found))
         self.run.card(f"Pictures of {self.size} x {self.size} pixels, three channels.\n\n{metrics.markdown(found, name)}")
         return metrics.headline(found, "test") if name == "test" else {}
-
-
-def label_names(run: Run) -> list[str]:
-    """The classes of the training split. Raises UserError `one_class`, `too_many_classes`."""
-    counts = Counter[str]()
-    for batch in run.batches("train", images.CHUNK):
-        counts.update(name for name in (labels.name_of(value, run.classes) for value in batch["label"]) if name is not None)
-    return labels.names_of(run, counts)
 
 
 def measure(run: Run, classifier: model.Classifier, split: images.Split, precision: str) -> dict[str, Any]:
@@ -137,10 +129,10 @@ def measure(run: Run, classifier: model.Classifier, split: images.Split, precisi
     return classify.measure(run, partial(classifier.logits, split), batches, split.targets, classifier.labels, precision)
 
 
-def plan(spec: ImageClassificationFinetune, run: Run, precision: str) -> loop.Plan:
+def plan_of(spec: ImageClassificationFinetune, run: Run, precision: str) -> plan.Plan:
     """The spec's knobs as the loop wants them."""
     automatic = 1e-4 if run.base_model else 5e-4 if spec.architecture == "vit" else 2e-3
-    return loop.Plan(
+    return plan.Plan(
         epochs=spec.epochs,
         max_steps=spec.max_steps,
         learning_rate=spec.learning_rate or automatic,

@@ -1,6 +1,5 @@
 """From rows of the dataset to rows of tokens and targets, without holding the texts."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -26,14 +25,6 @@ def texts(run: Run, split: str) -> Iterator[str]:
     for batch in run.batches(split):
         for role in ("text", "text_pair"):
             yield from (str(value) for value in batch.get(role, []) if value)
-
-
-def label_names(run: Run) -> list[str]:
-    """The classes of the training split. Raises UserError `one_class`, `too_many_classes`."""
-    counts = Counter[str]()
-    for batch in run.batches("train"):
-        counts.update(name for name in (labels.name_of(value, run.classes) for value in batch["label"]) if name is not None)
-    return labels.names_of(run, counts)
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, first: list[str], second: list[str], limit: int) -> list[list[int]]:

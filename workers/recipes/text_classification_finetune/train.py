@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from workers.contract.recipe import Run
-from workers.lib import classify, device, loop, metrics, text, vocabulary
+from workers.lib import classify, device, labels, loop, metrics, plan, text, vocabulary
 from workers.recipes.text_classification_finetune import data, model
 from workers.recipes.text_classification_finetune.spec import TextClassificationFinetune
 
@@ -39,7 +39,7 @@ class Training:
 
     def _classifier(self) -> model.Classifier:
         run, spec, attention = self.run, self.spec, device.attention_for(self.device)
-        labels = data.label_names(run)
+        names = labels.in_training(run)
         source = run.resume / "model" if run.resume else run.base_model
         tokenizer = model.tokenizer_of(source) if source else vocabulary.pieces(data.texts(run, "train"), spec.vocab_size, spec.max_length)
         if run.resume:
@@ -47,11 +47,11 @@ class Training:
             if run.base_model:
                 model.freeze_words(network, spec)
         elif run.base_model:
-            network = model.from_base(run.base_model, labels, spec, attention)
+            network = model.from_base(run.base_model, names, spec, attention)
         else:
-            network = model.from_scratch(tokenizer, labels, spec, attention)
+            network = model.from_scratch(tokenizer, names, spec, attention)
         limit, prefix = model.longest(network.config, spec.max_length), model.prefix_of(run.base_model, spec.text_prefix)
-        return model.Classifier(device.moved(network, self.device), tokenizer, labels, limit, prefix)
+        return model.Classifier(device.moved(network, self.device), tokenizer, names, limit, prefix)
 
     def _read(self, split: str) -> data.Split:
         if not self.run.splits.get(split):
@@ -95,18 +95,18 @@ class Training:
             return found
 
         learner = loop.Learner(self.classifier.model, self.batches, loss, self.evaluate, self.classifier.save)
-        outcome = loop.fit(self.run, learner, plan(self.spec, self.run))
+        outcome = loop.fit(self.run, learner, plan_of(self.spec, self.run))
         if outcome.best:
             self.classifier = model.Classifier.load(outcome.best, self.device, torch.float32)
         self.classifier.save(self.run.model_dir)
-        return {} if outcome.stopped else self._finish()
+        return {} if outcome.stopped else self._finish(outcome.step)
 
     def _class_weights(self) -> torch.Tensor | None:
         if not self.spec.class_weights:
             return None
         return classify.class_weights(self.train.targets, len(self.classifier.labels)).to(self.device)
 
-    def _finish(self) -> dict[str, float]:
+    def _finish(self, step: int) -> dict[str, float]:
         """Measure the kept model on the test split, or on validation where there is none."""
         split = "test" if self.run.splits.get("test") else "validation"
         if not self.run.splits.get(split):
@@ -114,16 +114,17 @@ class Training:
             return {}
         found = self.measure(self._read("test") if split == "test" else self.validation)
         write_report(self.run.model_dir, {"split": split, **found})
+        self.run.sample(step, title=f"confusion matrix, {split}", prompt="", output=metrics.matrix(found))
         given = self.classifier.prefix
         prefix = f"Texts were given the prefix `{given}`; do the same when you use the files yourself.\n\n" if given else ""
         self.run.card(prefix + metrics.markdown(found, split))
         return metrics.headline(found, "test") if split == "test" else {}
 
 
-def plan(spec: TextClassificationFinetune, run: Run) -> loop.Plan:
+def plan_of(spec: TextClassificationFinetune, run: Run) -> plan.Plan:
     """The spec's knobs as the loop wants them."""
     place = torch.device(run.device)
-    return loop.Plan(
+    return plan.Plan(
         epochs=spec.epochs,
         max_steps=spec.max_steps,
         learning_rate=spec.learning_rate or (5e-5 if run.base_model else 1e-3),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workers.contract.recipe import Run
-from workers.lib import device, generate, loop
+from workers.lib import device, generate, loop, plan
 from workers.recipes.text_generation_pretrain import data, model
 from workers.recipes.text_generation_pretrain.spec import TextGenerationPretrain
 
@@ -88,10 +88,10 @@ class Training:
         self.tokenizer.save_pretrained(folder)
 
     def run_all(self) -> dict[str, float]:
-        plan = plan_of(self.spec, self.precision)
-        total = min(plan.epochs * math.ceil(len(self.batches(0)) / plan.accumulation), plan.max_steps or math.inf)
+        how = plan_of(self.spec, self.precision)
+        total = min(how.epochs * math.ceil(len(self.batches(0)) / how.accumulation), how.max_steps or math.inf)
         self.sample_steps = self.spec.sample_steps or max(1, int(total) // SAMPLES)
-        outcome = loop.fit(self.run, loop.Learner(self.model, self.batches, self.loss, self.evaluate, self.save, self.after_step), plan)
+        outcome = loop.fit(self.run, loop.Learner(self.model, self.batches, self.loss, self.evaluate, self.save, self.after_step), how)
         if outcome.best:
             self.model = device.moved(model.opened(outcome.best)[0], self.device)
         self.save(self.run.model_dir)
@@ -146,9 +146,9 @@ def measure(
     return {"loss": loss, "perplexity": math.exp(min(loss, 50.0)), "bits_per_char": total / math.log(2) / max(1, tokens.characters)}
 
 
-def plan_of(spec: TextGenerationPretrain, precision: str) -> loop.Plan:
+def plan_of(spec: TextGenerationPretrain, precision: str) -> plan.Plan:
     """The spec's knobs as the loop wants them."""
-    return loop.Plan(
+    return plan.Plan(
         epochs=spec.epochs,
         max_steps=spec.max_steps,
         learning_rate=spec.learning_rate,
