@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Response
 
 WIDE, NARROW = (1440, 900), (360, 780)
 LANGUAGES = {"en": "en", "zh": "zh-hans"}
-REPORTED = "document.addEventListener('securitypolicyviolation', e => console.error('CSP report: ' + e.violatedDirective + ' ' + e.blockedURI))"
+REPORTED = (
+    "document.addEventListener('securitypolicyviolation', e => console.error('CSP report: ' + e.violatedDirective + ' ' + e.blockedURI))"
+)
 
 
 @dataclass

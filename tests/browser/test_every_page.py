@@ -1,0 +1,86 @@
+"""Every page, in both languages and themes, wide and narrow: nothing axe-core finds, nothing on the console, nothing sideways."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+from tests.browser.conftest import House
+from tests.browser.pages import NARROW, WIDE, Desk
+
+pytestmark = [pytest.mark.browser, pytest.mark.torch]
+
+HTML = {"en": "en", "zh": "zh-Hans"}
+ISLANDS = "upload-zone .drop, log-view .vp, play-ground form, metric-charts .charts"
+COUNTS = """() => ({
+  lang: document.documentElement.lang,
+  h1: document.querySelectorAll('h1').length,
+  sideways: document.documentElement.scrollWidth - innerWidth,
+  wide: [...document.querySelectorAll('main *, header *')]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroller,.tabs,pre,.vp,.menu'))
+    .slice(0, 3).map(e => e.tagName + '.' + e.className),
+})"""
+AXE = """() => axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(
+  v => v.id + ': ' + v.nodes.slice(0, 2).map(n => n.html.slice(0, 160) + ' ' + n.failureSummary).join(' | ')))"""
+
+
+def addresses(house: House) -> list[str]:
+    """Every kind of page a member can open."""
+    job, data, model = f"/jobs/{house.number}", "/datasets/reviews/1", "/models/tuned/1"
+    below = [
+        "", "/search?q=rev", "/datasets", "/datasets/new", data, f"{data}?split=train&filter=stars:eq:neg&row=3", f"{data}/statistics",
+        f"{data}/versions", f"{data}/source", "/jobs", "/jobs/new", job, f"{job}/logs", f"{job}/metrics", f"{job}/checkpoints",
+        f"{job}/config", f"{job}/events", "/models", "/models/new", model, f"{model}/card", f"{model}/files", f"{model}/lineage",
+        f"{model}/versions", "/endpoints", "/endpoints/new", "/endpoints/baseline", "/playground", "/workers", "/members", "/audit",
+    ]  # fmt: skip
+    return [house.home + path for path in below] + ["/tokens", "/account", "/workspaces/new"]
+
+
+def faults(page: Page, address: str, lang: str, axe: str) -> list[str]:
+    """What is wrong with the page at the address, once its islands are there."""
+    page.goto(address)
+    if page.locator("upload-zone, log-view, play-ground, metric-charts").count():
+        page.locator(ISLANDS).first.wait_for()
+    seen: dict[str, Any] = page.evaluate(COUNTS)
+    wrong = [f"{name} is {seen[name]}" for name, right in (("lang", HTML[lang]), ("h1", 1)) if seen[name] != right]
+    if seen["sideways"] > 0:
+        wrong.append(f"{seen['sideways']} px too wide: {seen['wide']}")
+    page.evaluate(axe)
+    return wrong + list(page.evaluate(AXE))
+
+
+@pytest.mark.parametrize(
+    ("lang", "theme", "size"), [("en", "light", WIDE), ("zh", "dark", WIDE), ("zh", "light", NARROW), ("en", "dark", NARROW)]
+)
+def test_every_page_is_sound(house: House, lang: str, theme: str, size: tuple[int, int]) -> None:
+    axe = AXE_SCRIPT
+    found = {}
+    with house.desk.page(lang, theme, size) as (page, _):
+        for address in addresses(house):
+            if wrong := faults(page, address, lang, axe):
+                found[address] = wrong
+    with Desk(house.desk.browser, house.desk.base).page(lang, theme, size) as (page, _):
+        for address in ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"):
+            if wrong := faults(page, address, lang, axe):
+                found[address] = wrong
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("lang", "nothing", "forbidden"), [("en", "Nothing at this address", "Not allowed"), ("zh", "这个地址没有内容", "没有权限")]
+)
+def test_errors_are_pages_in_the_readers_language(house: House, viewer: Desk, lang: str, nothing: str, forbidden: str) -> None:
+    axe = AXE_SCRIPT
+    for desk, address, status, title in (
+        (house.desk, f"{house.home}/datasets/none", 404, nothing),
+        (house.desk, "/w/of-somebody-else", 404, nothing),
+        (house.desk, "/nowhere", 404, nothing),
+        (viewer, f"{house.home}/jobs/new", 403, forbidden),
+    ):
+        with desk.page(lang) as (page, ear):
+            ear.allowed = {status}
+            answer = page.goto(address)
+            assert answer
+            assert (answer.status, page.locator("h1").inner_text()) == (status, title)
+            assert faults(page, address, lang, axe) == []
