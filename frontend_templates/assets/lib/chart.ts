@@ -66,7 +66,8 @@ export class Chart {
   zoom(range: [number, number] | null): void {
     this.#range = range;
     const all = this.#columns.x;
-    const [min, max] = range ?? [all[0] ?? 0, all.at(-1) ?? 1];
+    const [from, max] = range ?? [all[0] ?? 0, all.at(-1) ?? 1];
+    const min = from < max ? from : Math.min(0, from); // one point alone: seen from the beginning
     this.#plot?.setScale("x", { min, max: max > min ? max : min + 1 });
   }
 
