@@ -1,7 +1,7 @@
 """Takes the product's pictures in docs/pictures from a running platform: `python -m tests.browser.pictures SIGN-IN-LINK`.
 
 `make demo` in one terminal gives the link (`python manage.py signinlink EMAIL`); the newest training job is shown as soon as it is
-past its middle, or as it ended. A palette of 128 colours is enough for a page and keeps each file small.
+past its middle, or when it has succeeded. A palette of 128 colours is enough for a page and keeps each file small.
 """
 
 import io
@@ -44,11 +44,13 @@ def keep(page: Page, name: str) -> None:
 
 
 def past_the_middle(page: Page) -> None:
-    """Wait until the job of this page has done 55 % or has ended."""
+    """Wait until the job of this page has done 55 % or has succeeded."""
     bar, end = page.locator("#job-head [role=progressbar]"), time.monotonic() + PATIENCE
     while time.monotonic() < end:
         done = float(bar.get_attribute("aria-valuenow") or 0) if bar.count() else 0
-        if done >= 55 or page.locator(".page-head .badge:is(.ok, .bad)").count():
+        if page.locator(".page-head .badge.bad").count():
+            raise SystemExit("The newest training job failed; that is no picture of the product.")
+        if done >= 55 or page.locator(".page-head .badge.ok").count():
             return
         page.wait_for_timeout(250)
     raise SystemExit(f"The job is not past its middle after {PATIENCE} s.")
