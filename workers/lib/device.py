@@ -1,11 +1,16 @@
 """Threads, seeds and number formats of one run."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
+from workers.contract.names import GiB
+
+SCORE_BYTES = 10  # fp32 probabilities, their bf16 copy and one more
+SCORES_MAX = 1 * GiB
 NAMES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -24,6 +29,7 @@ def prepare(device: str, threads: int) -> torch.device:
     on a GPU the same word would lower the precision, so it is left alone there.
     """
     torch.set_num_threads(max(1, threads))
+    os.environ["RAYON_NUM_THREADS"] = str(max(1, threads))  # the tokenizers'
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()
     if device == "cpu" and not cpu_has_amx():
@@ -55,9 +61,16 @@ def moved(model: PreTrainedModel, device: torch.device, dtype: torch.dtype = tor
     return found
 
 
-def attention_for(device: torch.device) -> str:
-    """The attention kernel to train short sequences with: on CPUs the fused kernel's backward pass is the slower one."""
-    return "eager" if device.type == "cpu" else "sdpa"
+def choose_attention(model: PreTrainedModel, rows: int, tokens: int) -> None:
+    """Set the attention to train with, for batches of so many rows and tokens.
+
+    On a CPU the fused kernel's backward pass is the slower one, up to three times for short rows; but the plain one keeps every score
+    until then, so it is taken only while those fit.
+    """
+    config = model.config
+    scores = rows * config.num_attention_heads * tokens**2 * config.num_hidden_layers
+    plain = model.device.type == "cpu" and scores * SCORE_BYTES <= SCORES_MAX
+    model.set_attn_implementation("eager" if plain else "sdpa")
 
 
 def serving_dtype(device: torch.device) -> torch.dtype:

@@ -75,7 +75,7 @@ def names(labels: list[str]) -> dict[str, Any]:
     }
 
 
-def opened(folder: Path, attention: str, dtype: torch.dtype = torch.float32, **overrides: Any) -> PreTrainedModel:
+def opened(folder: Path, **overrides: Any) -> PreTrainedModel:
     """A sequence classifier from a local folder of safetensors. Raises UserError `bad_base_model`."""
     try:
         config = AutoConfig.from_pretrained(str(folder), **SAFE)
@@ -84,10 +84,10 @@ def opened(folder: Path, attention: str, dtype: torch.dtype = torch.float32, **o
         model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
             str(folder),
             config=config,
-            dtype=dtype,
+            dtype=torch.float32,
             use_safetensors=True,
             ignore_mismatched_sizes=True,
-            attn_implementation=attention,
+            attn_implementation="sdpa",
             **SAFE,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -96,9 +96,9 @@ def opened(folder: Path, attention: str, dtype: torch.dtype = torch.float32, **o
     return model
 
 
-def from_base(folder: Path, labels: list[str], spec: TextClassificationFinetune, attention: str) -> PreTrainedModel:
+def from_base(folder: Path, labels: list[str], spec: TextClassificationFinetune) -> PreTrainedModel:
     """A base encoder with a new head; its word vectors frozen if so asked."""
-    model = opened(folder, attention, **names(labels), classifier_dropout=spec.dropout, problem_type="single_label_classification")
+    model = opened(folder, **names(labels), classifier_dropout=spec.dropout, problem_type="single_label_classification")
     freeze_words(model, spec)
     return model
 
@@ -109,9 +109,7 @@ def freeze_words(model: PreTrainedModel, spec: TextClassificationFinetune) -> No
     words.requires_grad_(not (spec.freeze_embeddings == "yes" or (spec.freeze_embeddings == "auto" and words.shape[0] >= FREEZE_FROM)))
 
 
-def from_scratch(
-    tokenizer: PreTrainedTokenizerBase, labels: list[str], spec: TextClassificationFinetune, attention: str
-) -> PreTrainedModel:
+def from_scratch(tokenizer: PreTrainedTokenizerBase, labels: list[str], spec: TextClassificationFinetune) -> PreTrainedModel:
     """A small ModernBERT that averages its tokens. Every second layer sees only the neighbourhood, where characters form words.
 
     Dropout is on the embeddings and the head alone: inside the layers it costs a CPU more time than it gains.
@@ -137,7 +135,6 @@ def from_scratch(
         **names(labels),
         problem_type="single_label_classification",
     )
-    config._attn_implementation = attention
     return ModernBertForSequenceClassification(config)
 
 
@@ -164,7 +161,7 @@ class Classifier:
         Raises UserError `bad_base_model`.
         """
         settings = _json(folder / SETTINGS)
-        model = opened(folder, "sdpa")
+        model = opened(folder)
         large = sum(weight.numel() for weight in model.parameters()) > LARGE
         model = moved(model, device, dtype or (serving_dtype(device) if large else torch.float32)).eval()  # type: ignore[no-untyped-call]
         tokenizer = tokenizer_of(folder)

@@ -38,20 +38,22 @@ class Training:
         self._say_what()
 
     def _classifier(self) -> model.Classifier:
-        run, spec, attention = self.run, self.spec, device.attention_for(self.device)
+        run, spec = self.run, self.spec
         names = labels.in_training(run)
         source = run.resume / "model" if run.resume else run.base_model
         tokenizer = model.tokenizer_of(source) if source else vocabulary.pieces(data.texts(run, "train"), spec.vocab_size, spec.max_length)
         if run.resume:
-            network = model.opened(run.resume / "model", attention)
+            network = model.opened(run.resume / "model")
             if run.base_model:
                 model.freeze_words(network, spec)
         elif run.base_model:
-            network = model.from_base(run.base_model, names, spec, attention)
+            network = model.from_base(run.base_model, names, spec)
         else:
-            network = model.from_scratch(tokenizer, names, spec, attention)
+            network = model.from_scratch(tokenizer, names, spec)
         limit, prefix = model.longest(network.config, spec.max_length), model.prefix_of(run.base_model, spec.text_prefix)
-        return model.Classifier(device.moved(network, self.device), tokenizer, names, limit, prefix)
+        network = device.moved(network, self.device)
+        device.choose_attention(network, spec.batch_size, limit)
+        return model.Classifier(network, tokenizer, names, limit, prefix)
 
     def _read(self, split: str) -> data.Split:
         if not self.run.splits.get(split):

@@ -24,7 +24,7 @@ SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 TEMPERATURE, TOP_P = 0.8, 0.95
 
 
-def new_model(tokenizer: PreTrainedTokenizerBase, spec: TextGenerationPretrain, attention: str) -> PreTrainedModel:
+def new_model(tokenizer: PreTrainedTokenizerBase, spec: TextGenerationPretrain) -> PreTrainedModel:
     """Fresh weights. Input and output share their token vectors."""
     common: dict[str, Any] = {
         "vocab_size": len(tokenizer),
@@ -32,7 +32,6 @@ def new_model(tokenizer: PreTrainedTokenizerBase, spec: TextGenerationPretrain, 
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
         "tie_word_embeddings": True,
-        "attn_implementation": attention,
     }
     heads = max(1, spec.hidden_size // 64)
     if spec.architecture == "gpt2":
@@ -75,12 +74,14 @@ def add_dropout(model: PreTrainedModel, share: float) -> None:
             module.register_forward_hook(drop)
 
 
-def opened(folder: Path, attention: str = "sdpa", dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def opened(
+    folder: Path,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A causal language model and its tokenizer from a local folder of safetensors. Raises UserError `bad_model`."""
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder), **SAFE)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=dtype, use_safetensors=True, attn_implementation=attention, **SAFE
+            str(folder), dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa", **SAFE
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "The folder must hold config.json, model.safetensors and tokenizer.json of a causal language model."

@@ -33,13 +33,13 @@ class Training:
         self.run, self.spec = run, spec
         self.device = device.prepare(run.device, run.threads)
         self.precision = device.resolve_precision(spec.precision, self.device)
-        attention = device.attention_for(self.device)
         if run.resume:
-            network, self.tokenizer = model.opened(run.resume / "model", attention)
+            network, self.tokenizer = model.opened(run.resume / "model")
         else:
             self.tokenizer = data.new_tokenizer(run, spec.tokenizer, spec.vocab_size)
-            network = model.new_model(self.tokenizer, spec, attention)
+            network = model.new_model(self.tokenizer, spec)
         self.model = device.moved(network, self.device)
+        device.choose_attention(self.model, spec.batch_size, spec.max_length)
         model.add_dropout(self.model, spec.dropout)
         self.folder = run.fresh_folder("tokens")
         self.train = data.pack(run, "train", self.tokenizer, self.folder)
