@@ -45,7 +45,7 @@ def test_an_upload_goes_on_after_a_reload(house: House, tmp_path: Path) -> None:
             created.append(request.url)
 
     with house.desk.page() as (page, _):
-        chosen = page.locator("upload-zone input[type=file]").first
+        chosen = page.locator("upload-zone .drop input[type=file]").first  # the zone's own, once its script is there
         page.goto(f"{house.home}/datasets/new")
         page.route("**/api/v1/**/uploads/*", hold_after_the_first)
         chosen.set_input_files(tmp_path / "big.csv")
