@@ -7,7 +7,7 @@ recipe for four things (`Learner`) and knows nothing of texts or images. Not cov
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from workers.contract.recipe import Run, UserError
 from workers.lib import checkpoint, device
 from workers.lib.plan import Plan, optimizer_for, rate
+from workers.lib.threads import Threads
 
 Batch = NDArray[np.int64]
 CHECKPOINT_SECONDS = 60.0
@@ -34,7 +35,8 @@ class Learner:
     """What a recipe gives. Everything is deterministic in (seed, epoch), so that a resumed run sees the same batches.
 
     batches(epoch) -> the epoch's batches, each (rows,) indices · loss(batch) -> its mean loss · evaluate() -> metrics on the
-    validation split, or {} without one; raises Stopped · save(folder) -> writes the model as it will be served · after_step(step).
+    validation split, or {} without one; raises Stopped · save(folder) -> writes the model as it will be served · after_step(step) ·
+    work(batch) -> what it costs, such as its tokens.
     """
 
     model: torch.nn.Module
@@ -42,7 +44,8 @@ class Learner:
     loss: Callable[[Batch], torch.Tensor]
     evaluate: Callable[[], dict[str, float]]
     save: Callable[[Path], None]
-    after_step: Callable[[int], None] = field(default=lambda step: None)
+    after_step: Callable[[int], None] = lambda step: None
+    work: Callable[[Batch], float] = len
 
 
 @dataclass
@@ -83,6 +86,7 @@ class Loop:
         self.total = min(plan.epochs * self.steps_per_epoch, plan.max_steps or math.inf)
         self.log_steps = min(10, max(1, int(self.total) // 100))
         self.metrics: dict[str, float] = {}
+        self.threads = Threads(run.threads, self.device)
         self.loss = torch.zeros((), device=self.device)
         self.saved_at, self.saved_step, self.save_seconds = time.monotonic(), -1, 0.0
         self.logged_at = self.saved_at
@@ -126,7 +130,9 @@ class Loop:
             if self.run.should_stop:
                 raise Stopped
             group = batches[state.batch : state.batch + self.plan.accumulation]
+            self.threads.begin()
             self._step(group)
+            self.threads.end(sum(map(self.learner.work, group)))
             state.batch += len(group)
             self._report(state.epoch + state.batch / len(batches))
             if self.plan.eval_steps and state.step % self.plan.eval_steps == 0 and self._evaluate():

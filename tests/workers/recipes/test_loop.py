@@ -144,3 +144,29 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         task.fit(PLAN)
     assert caught.value.code == "checkpoint_mismatch"
+
+
+@pytest.mark.parametrize(("slower", "chosen"), [(1, 2), (2, 1)])
+def test_threads_are_tried_and_the_faster_number_is_kept(slower: int, chosen: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.lib import threads
+
+    clock, used = [0.0], [2]
+    monkeypatch.setattr(threads.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: used.__setitem__(0, number))
+    tuner = threads.Threads(2, torch.device("cpu"))
+    for work in range(1, threads.WARM + threads.TRIAL + 1):
+        tuner.begin()
+        clock[0] += work * (3.0 if used[0] == slower else 1.0)
+        tuner.end(work)
+    assert used == [chosen]
+    tuner.begin()
+    assert used == [chosen]
+
+
+def test_one_thread_is_never_tried_against_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.lib import threads
+
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: pytest.fail("touched"))
+    for tuner in (threads.Threads(1, torch.device("cpu")), threads.Threads(4, torch.device("cuda"))):
+        tuner.begin()
+        tuner.end(1)

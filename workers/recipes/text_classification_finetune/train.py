@@ -81,6 +81,10 @@ class Training:
             self.rows = vocabulary.masked(rows, spec.word_dropout, int(tokenizer.mask_token_id or 0), self.special, random)
         return text.grouped(self.rows.lengths, self.spec.batch_size, self.spec.seed, epoch)
 
+    def tokens(self, batch: NDArray[np.int64]) -> float:
+        """Of a batch, padding included."""
+        return float(len(batch) * self.rows.lengths[batch].max())
+
     def measure(self, split: data.Split) -> dict[str, Any]:
         return measure(self.run, self.classifier, split, self.precision)
 
@@ -96,7 +100,7 @@ class Training:
             found: torch.Tensor = criterion(self.classifier.logits(self.rows, batch).float(), targets)
             return found
 
-        learner = loop.Learner(self.classifier.model, self.batches, loss, self.evaluate, self.classifier.save)
+        learner = loop.Learner(self.classifier.model, self.batches, loss, self.evaluate, self.classifier.save, work=self.tokens)
         outcome = loop.fit(self.run, learner, plan_of(self.spec, self.run))
         if outcome.best:
             self.classifier = model.Classifier.load(outcome.best, self.device, torch.float32)
