@@ -1,7 +1,7 @@
 """How many threads a training is worth, found by trying: all it was given, or one.
 
-A small model gains little from a second thread, and on a busy machine threads that wait for each other can cost several times what they
-bring. So steps are timed with either number, by turns, at the beginning and again now and then, and the faster one is kept.
+A small model gains little from a second thread, and on a busy machine threads that wait for each other cost many times what they bring.
+So steps are timed with either number, by turns, at the beginning and again now and then, and the faster one is kept.
 """
 
 import time
@@ -9,8 +9,10 @@ import time
 import torch
 
 WARM = 4  # first steps, which are slow for other reasons
-TRIAL = 16  # steps of one comparison, half with either number
-AGAIN = 400  # steps until the next comparison
+TRIAL = 10  # steps of one comparison, half with either number
+AGAIN = 100  # steps until the next comparison: how busy the machine is changes
+GAIN = 0.85  # several threads must at least cut the time to this
+LOSS = 2.0  # when a step with several threads takes this much longer, the comparison is over
 
 
 class Threads:
@@ -19,27 +21,41 @@ class Threads:
     def __init__(self, given: int, device: torch.device) -> None:
         self.given, self.idle = given, given < 2 or device.type != "cpu"
         self.chosen, self.step = given, -WARM
-        self.spent = {given: (0.0, 0.0), 1: (0.0, 0.0)}  # threads -> (seconds, work)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.seconds, self.work = {1: 0.0, self.given: 0.0}, {1: 0.0, self.given: 0.0}
+
+    @property
+    def _number(self) -> int:
+        """Threads of the present step; a comparison begins with one."""
+        if not 0 <= self.step < TRIAL:
+            return self.chosen
+        return self.given if self.step % 2 else 1
 
     def begin(self) -> None:
-        if self.idle:
-            return
-        trying = 0 <= self.step < TRIAL
-        torch.set_num_threads((self.given if self.step % 2 else 1) if trying else self.chosen)
-        self.started = time.perf_counter()
+        if not self.idle:
+            torch.set_num_threads(self._number)
+            self.started = time.perf_counter()
 
     def end(self, work: float) -> None:
         """work: what the step did, in any unit, such as tokens."""
         if self.idle:
             return
         if 0 <= self.step < TRIAL:
-            number = self.given if self.step % 2 else 1
-            seconds, done = self.spent[number]
-            self.spent[number] = seconds + time.perf_counter() - self.started, done + work
+            self.seconds[self._number] += time.perf_counter() - self.started
+            self.work[self._number] += work
+            ratio = self._ratio()
+            if ratio > LOSS or self.step == TRIAL - 1:
+                self.chosen = self.given if ratio < GAIN else 1
+                self.step = TRIAL - 1
+                self._forget()
         self.step += 1
-        if self.step == TRIAL:
-            self.chosen = min(self.spent, key=lambda number: self.spent[number][0] / self.spent[number][1])
-            torch.set_num_threads(self.chosen)
-            self.spent = dict.fromkeys(self.spent, (0.0, 0.0))
-        elif self.step >= TRIAL + AGAIN:
+        if self.step >= TRIAL + AGAIN:
             self.step = 0
+
+    def _ratio(self) -> float:
+        """Time per work with all threads over that with one; 1 until both are known."""
+        if not self.work[self.given]:
+            return 1.0
+        return (self.seconds[self.given] / self.work[self.given]) / (self.seconds[1] / self.work[1])
