@@ -103,7 +103,8 @@ class Runner:
                 return
         self.add("web", WEB, 32, phase=1)
         self.add("control", "manage.py control", 33, phase=1)
-        self.add("celery", WORKER, 34, phase=0, PYTHONWARNINGS="ignore")  # it warns of root at each start
+        self.add("tasks", "-m controlplane.tasks", 36, phase=1, PYTHONWARNINGS="ignore")
+        self.add("celery", WORKER, 34, phase=0, PYTHONWARNINGS="ignore")  # both warn of root at each start
 
     def look(self) -> None:
         """Ask /ready twice a second; tell once it is, and every 15 s what it waits for."""

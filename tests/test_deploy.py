@@ -25,7 +25,7 @@ def test_the_images_keep_the_planes_apart() -> None:
 
 def test_no_container_of_ours_runs_as_root_or_writes_its_image() -> None:
     assert all(re.search(r"^USER slipway$", text, re.MULTILINE) for text in (CONTROL, WORKER))
-    for name in ("migrate", "web", "control", "zygote", "celery"):
+    for name in ("migrate", "web", "control", "tasks", "zygote", "celery"):
         service = COMPOSE["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

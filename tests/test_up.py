@@ -107,7 +107,7 @@ def test_it_refuses_a_taken_port_by_name(up: Stack, tmp_path: Path) -> None:
     assert "PORT=" in done.stderr
 
 
-@pytest.mark.parametrize("words", ["manage.py control", "celery", "valkey-server", "uvicorn"])
+@pytest.mark.parametrize("words", ["manage.py control", "controlplane.tasks", "celery", "valkey-server", "uvicorn"])
 def test_it_restarts_what_is_killed(up: Stack, words: str) -> None:
     before = processes(up, words)
     assert before

@@ -17,6 +17,7 @@ from workers.contract.names import queue_of
 
 log = logging.getLogger(__name__)
 SOCKET_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 1, "socket_keepalive": True, "health_check_interval": 10}
+QUEUE = "control"  # the control plane's own background work
 _away_until = 0.0  # while the broker is known to be away, calls return at once instead of waiting for a timeout each
 
 
@@ -61,6 +62,16 @@ def _try(what: str, call: "object") -> object:
 def hint(worker: str, allocation: int) -> None:
     """Tell a worker host that an allocation is its. Lost hints are sent again by the control loop."""
     _try("hint", lambda: celery().send_task("workers.wake", args=[allocation], queue=queue_of(worker), retry=False))
+
+
+def task(name: str, *args: str) -> bool:
+    """Queue a task of the control plane's own; False when the broker did not take it."""
+    return _try(name, lambda: celery().send_task(name, args=list(args), queue=QUEUE, retry=False)) is not None
+
+
+def backlog() -> int:
+    """How many of our own tasks nobody has taken yet; 0 while the broker is away."""
+    return int(str(_try("backlog", lambda: client().llen(QUEUE)) or 0))
 
 
 def watched(job: int) -> bool:

@@ -48,7 +48,11 @@ class Statics:
             await _say(send, 404 if found is None else 405)
             return
         wanted = {f"HTTP_{key.decode('latin-1').upper().replace('-', '_')}": value.decode("latin-1") for key, value in scope["headers"]}
-        response: Response = await sync_to_async(found.get_response, thread_sensitive=False)(scope["method"], wanted)
+        try:
+            response: Response = await sync_to_async(found.get_response, thread_sensitive=False)(scope["method"], wanted)
+        except OSError:  # gone since the process started: a new build has taken its place
+            await _say(send, 404)
+            return
         headers = [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in response.headers]
         await send({"type": "http.response.start", "status": response.status.value, "headers": headers})
         await _pour(response, send)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import socket
 
 import pytest
@@ -102,6 +103,19 @@ def test_static_files_are_served_with_their_type_and_kept(server: Server) -> Non
     assert b"content-type: image/png" in answer.lower()
     assert b"nosniff" in answer
     assert say(server, head(server, "POST", "/static/ninja/favicon.png", Content_Length="0"), wait=1)[0] == 405
+
+
+def test_a_static_file_that_was_replaced_meanwhile_is_not_found(server: Server) -> None:
+    from controlplane.asgi import statics
+    from whitenoise.responders import StaticFile
+
+    gone = StaticFile("/nowhere/old.js", [], stat_cache={"/nowhere/old.js": os.stat(__file__)})
+    statics.shelf.files["/static/old.js"] = gone
+    try:
+        status, answer = say(server, head(server, "GET", "/static/old.js", Connection="close"))
+    finally:
+        del statics.shelf.files["/static/old.js"]
+    assert (status, b"Not found" in answer) == (404, True)
 
 
 def test_many_requests_share_a_few_threads(people: People, server: Server) -> None:
