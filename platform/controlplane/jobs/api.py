@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Schema
+from ninja.responses import Status
 from pydantic import Field
 
 from controlplane.errors import Problem, not_found
@@ -78,6 +79,13 @@ def list_jobs(request: HttpRequest, ws: str, query: Query[JobList]) -> Any:
 @needs("viewer", scope="read")
 def get_job(request: HttpRequest, ws: str, id: str) -> Any:
     return job_json(the_job(request, id))
+
+
+@router.delete("/jobs/{id}", summary="Delete an ended job", response={204: None})
+@needs("editor", scope="write")
+def delete_job(request: HttpRequest, ws: str, id: str) -> Any:
+    services.delete_job(job=the_job(request, id))
+    return Status(204, None)
 
 
 @router.post("/jobs/{id}/cancel", summary="Stop a job")

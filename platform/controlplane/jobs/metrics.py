@@ -14,6 +14,16 @@ from controlplane.jobs.models import MetricChunk
 CHUNK = 4096
 SUMMARY = 64
 LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_char", "error", "wer", "cer", "mae", "mse", "rmse", "frechet")
+HIGHER_IS_BETTER = ("accuracy", "f1", "precision", "recall", "auc", "bleu", "rouge", "map", "iou", "per_second")
+
+
+def direction(key: str) -> int:
+    """Which way is better: -1 lower, 1 higher, 0 neither (a learning rate is no result)."""
+    words = key.split("/")[-1].replace("_", " ").split()
+    name = key.split("/")[-1]
+    if any(word in words or word == name for word in LOWER_IS_BETTER):
+        return -1
+    return 1 if any(word in words or name.endswith(word) for word in HIGHER_IS_BETTER) else 0
 
 
 class Points(NamedTuple):
@@ -138,11 +148,14 @@ def share(first: float, last: float, low: float | None, high: float | None) -> f
 
 
 def fold_metrics(known: dict[str, Any], key: str, points: Points) -> None:
-    """Bring the job's {key: {last, best, step}} up to date."""
+    """Bring the job's {key: {last, best, min, max, step}} up to date."""
     lower = any(word in key for word in LOWER_IS_BETTER)
-    entry = known.setdefault(key, {"last": None, "best": None, "step": 0})
+    entry = known.setdefault(key, {"last": None, "best": None, "min": None, "max": None, "step": 0})
     for step, value in zip(points.steps, points.values, strict=True):
         entry["last"] = value if math.isfinite(value) else None
         entry["step"] = int(step)
+        if math.isfinite(value):
+            for bound, pick in (("min", min), ("max", max)):
+                entry[bound] = value if entry.get(bound) is None else pick(entry[bound], value)
         if math.isfinite(value) and (entry["best"] is None or (value < entry["best"] if lower else value > entry["best"])):
             entry["best"] = value

@@ -73,6 +73,15 @@ class Job(WorkspaceOwned):
         return f"#{self.number}"
 
 
+class TableChoice(models.Model):
+    """What one person sees in the list of jobs. columns: in order · metric: a key, empty = each job's own · take: last, min, max."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    columns = models.JSONField(default=list)
+    metric = models.CharField(max_length=200, blank=True)
+    take = models.CharField(max_length=4, default="last")
+
+
 class JobCounter(models.Model):
     """The last number given out in a workspace."""
 

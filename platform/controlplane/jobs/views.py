@@ -1,4 +1,4 @@
-"""Pages of jobs: the list, one job with its log, curves and checkpoints; worker hosts and the queue."""
+"""Pages of jobs: one job with its log, curves and checkpoints; worker hosts and the queue."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,45 +11,19 @@ from django.views.decorators.http import require_GET, require_POST
 
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import asked, done, page, sorry
+from controlplane.frame.pages import done, page, sorry
 from controlplane.jobs import logs, services, store
 from controlplane.jobs.api import the_job
 from controlplane.jobs.models import Allocation, Job, Worker
-from controlplane.jobs.nav import shown
 from controlplane.jobs.scheduler import position, queue
 from controlplane.jobs.schemas import worker_state
 from controlplane.jobs.transitions import now
-from controlplane.paging import listing
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.states import FINAL, JobState
 
 TABS = ("overview", "logs", "metrics", "samples", "checkpoints", "config", "events")
-SORTS = {"created": "created_at", "id": "number", "name": "name", "state": "state"}
-STATES = [state.value for state in JobState]
 ERROR_WINDOW = 2000  # lines at the end of a log in which the error is looked for
-
-
-@require_GET
-@needs("viewer", query=("q", "state", "cursor", "sort", "kind", "dataset", "recipe"))
-def jobs(request: HttpRequest, ws: str) -> HttpResponse:
-    given = request.GET
-    rows = shown(request.workspace)  # type: ignore[attr-defined]
-    for field in ("kind", "dataset", "recipe"):
-        if given.get(field):
-            rows = rows.filter(**{field: given[field]})
-    found = listing(
-        rows, asked(request), show=lambda row: row, sorts=SORTS, default="-id", search=["name", "recipe", "dataset"], states=STATES
-    )
-    context = {
-        "nav": "jobs",
-        "crumbs": [(_("Jobs"), "")],
-        "states": ["running", "queued", "succeeded", "failed", "cancelled"],
-        "filters": [(field, given[field]) for field in ("kind", "dataset", "recipe") if given.get(field)],
-        "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
-        **found,
-    }
-    return page(request, "jobs/list.html", context, parts=("rows",))
 
 
 @require_GET

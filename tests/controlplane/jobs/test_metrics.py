@@ -57,4 +57,4 @@ def test_a_number_that_is_none_stays_a_gap(team: Team) -> None:
     metrics.append(job, "k", Points.of([(1, 1.0, 1), (2, math.nan, 2), (3, math.inf, 3)]))
     known: dict[str, Any] = {}
     metrics.fold_metrics(known, "eval/loss", metrics.read(job, "k", 10))
-    assert known == {"eval/loss": {"last": None, "best": 1.0, "step": 3}}
+    assert known == {"eval/loss": {"last": None, "best": 1.0, "min": 1.0, "max": 1.0, "step": 3}}
