@@ -5,6 +5,7 @@ export interface JobEvent {
   type: "state" | "progress" | "log" | "metric" | "sample" | "checkpoint" | "error" | "result" | "ready";
   time: string;
   attempt: number;
+  job?: number; // which job of the page, where it has several
   data: Record<string, unknown>;
 }
 

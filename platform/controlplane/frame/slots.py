@@ -39,6 +39,17 @@ class Thread:
     stops: dict[str, Stop] = field(default_factory=dict)
 
 
+class Command(NamedTuple):
+    """A line of the palette. url: where it goes, or `theme:dark`, `language:en`, `keys:` · keys: shown beside it · also: other words."""
+
+    group: Any
+    name: Any
+    url: str
+    icon: str = ""
+    keys: str = ""
+    also: str = ""
+
+
 class Card(NamedTuple):
     """A card of the home page. side: stands in the narrow column."""
 
@@ -47,6 +58,8 @@ class Card(NamedTuple):
     side: bool = False
 
 
+# name of a job's tab → (request, job) → Card: what a room above knows of a job
+panels: dict[str, Callable[[Any, Any], Card]] = {}
 ORDER = ("dataset", "job", "model", "endpoint")
 counters: dict[str, Callable[[Any], Count]] = {}
 finders: dict[str, Callable[[Thread], Stop]] = {}
@@ -58,6 +71,10 @@ searches: list[Callable[[Any, str], tuple[Any, list[tuple[str, Any, str]]]]] = [
 
 # request → [{slug, title, role}]: the workspaces of the person; one room knows them
 switchers: list[Callable[[Any], list[dict[str, Any]]]] = []
+# request → what the palette offers without a search
+commands: list[Callable[[Any], list[Command]]] = []
+# request → how many news of the person are unread
+inboxes: list[Callable[[Any], int]] = []
 
 
 def counter(entry: str) -> Callable[[Callable[[Any], Count]], Callable[[Any], Count]]:
@@ -85,6 +102,16 @@ def card(name: str) -> Callable[[Callable[[Any], Card | None]], Callable[[Any], 
 
     def register(make: Callable[[Any], Card | None]) -> Callable[[Any], Card | None]:
         cards[name] = make
+        return make
+
+    return register
+
+
+def panel(tab: str) -> Callable[[Callable[[Any, Any], Card]], Callable[[Any, Any], Card]]:
+    """Registers who fills a tab of a job's page: request, job → Card."""
+
+    def register(make: Callable[[Any, Any], Card]) -> Callable[[Any, Any], Card]:
+        panels[tab] = make
         return make
 
     return register

@@ -50,6 +50,7 @@ STATES: dict[str, dict[str, Look]] = {
     },
     "datasetversion": VERSION,
     "modelversion": VERSION,
+    "evaluation": {"running": live(_("Running")), "ready": ok(pgettext_lazy("evaluation", "Measured")), "failed": bad(_("Failed"))},
     "worker": {
         "online": ok(_("Online")),
         "draining": Look("hold", icon="loader-circle", word=pgettext_lazy("worker", "Draining")),

@@ -2,16 +2,17 @@
 
 from django.urls import path
 
-from controlplane.jobs import list_views, nav, views
+from controlplane.jobs import job_views, list_views, nav, views
 
 urlpatterns = [
     path("w/<slug:ws>/jobs", list_views.jobs, name="jobs"),
     path("w/<slug:ws>/jobs/ticked", list_views.ticked, name="jobs-ticked"),
     path("w/<slug:ws>/jobs/columns", list_views.columns, name="jobs-columns"),
-    path("w/<slug:ws>/jobs/<int:number>", views.job, name="job"),
-    path("w/<slug:ws>/jobs/<int:number>/stop", views.stop, name="stop-job"),
-    path("w/<slug:ws>/jobs/<int:number>/log.txt", views.log_file, name="job-log"),
-    path("w/<slug:ws>/jobs/<int:number>/<slug:tab>", views.job, name="job-tab"),
+    path("w/<slug:ws>/jobs/<int:number>", job_views.job, name="job"),
+    path("w/<slug:ws>/jobs/<int:number>/stop", job_views.stop, name="stop-job"),
+    path("w/<slug:ws>/jobs/<int:number>/delete", job_views.delete, name="delete-job"),
+    path("w/<slug:ws>/jobs/<int:number>/log.txt", job_views.log_file, name="job-log"),
+    path("w/<slug:ws>/jobs/<int:number>/<slug:tab>", job_views.job, name="job-tab"),
     path("w/<slug:ws>/workers", views.workers, name="workers"),
 ]
 __all__ = ["nav", "urlpatterns"]

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from controlplane.registry import nav, views
+from controlplane.registry import evaluations_views, nav, views
 
 urlpatterns = [
+    path("w/<slug:ws>/evaluations", evaluations_views.evaluations, name="evaluations"),
+    path("w/<slug:ws>/evaluations/new", evaluations_views.measure, name="new-evaluation"),
     path("w/<slug:ws>/models", views.models, name="models"),
     path("w/<slug:ws>/models/new", views.new, name="new-model"),
     path("w/<slug:ws>/models/<slug:name>", views.model, name="model"),

@@ -1,0 +1,105 @@
+"""The page of one job: what can be done in each state, what its tabs show, and what it does not claim."""
+
+from typing import Any
+
+import pytest
+from controlplane.jobs.models import Checkpoint, Job, Sample
+from controlplane.jobs.transitions import now
+
+from tests.controlplane.jobs.rows import job_rows
+from tests.people import People, Person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice(people: People) -> Person:
+    return people.alice.in_browser()
+
+
+def page(person: Person, tab: str = "", **fields: Any) -> str:
+    job = job_rows(person.workspace, person.user, 1, **fields)[0]
+    return text_of(person, job, tab)
+
+
+def text_of(person: Person, job: Job, tab: str = "") -> str:
+    return str(person.get(f"/w/acme/jobs/{job.number}{tab}").body.decode())
+
+
+def checkpoint(job: Job, step: int) -> None:
+    files = [{"name": "model/x", "uri": f"ws/x/{step}", "size": 9, "sha256": "0"}]
+    Checkpoint.objects.create(job=job, attempt=1, step=step, files=files, created_at=now())
+
+
+@pytest.mark.parametrize(
+    ("state", "there", "missing"),
+    [
+        ("queued", ["Take out of the queue", "Clone"], ["Resume from", "Deploy</a>"]),
+        ("running", ["Stop and discard", "Clone"], ["Resume from", "Deploy</a>"]),
+        ("cancelled", ["Resume from step 250", "Clone"], ["Stop and discard"]),
+        ("succeeded", ["Deploy</a>", "/compare?jobs=1", "Clone"], ["Resume from", "Stop and discard"]),
+    ],
+)
+def test_the_actions_fit_the_state(alice: Person, state: str, there: list[str], missing: list[str]) -> None:
+    model = "reviews@1" if state == "succeeded" else ""
+    job = job_rows(alice.workspace, alice.user, 1, state=state, model=model)[0]
+    checkpoint(job, 250)
+    text = text_of(alice, job)
+    assert [words for words in there if words not in text] == []
+    assert [words for words in missing if words in text] == []
+
+
+def test_a_failed_job_opens_on_its_log_with_the_fix_as_a_button(alice: Person) -> None:
+    error = {"code": "out_of_memory", "message": "It needed 24.5 GB.", "hint": ""}
+    work = {"params": {"batch_size": 16}}
+    job = job_rows(alice.workspace, alice.user, 1, state="failed", error=error, work=work, log_lines=7)[0]
+    checkpoint(job, 250)
+    text = text_of(alice, job)
+    assert '/logs" aria-current="page"' in text
+    assert "Retry with batch size 4" in text
+    assert "Resume from step 250 with batch size 4" in text
+    assert 'data-error="7"' in text
+
+
+def test_a_viewer_sees_what_is_blocked_and_why(people: People) -> None:
+    viewer = people.member("vera", "viewer").in_browser()
+    text = page(viewer, state="running", finished_at=None)
+    assert "Only editors can change jobs." in text
+    assert '<button class="btn danger" disabled aria-describedby="only-editors">' in text
+    assert "stop-menu" not in text
+
+
+def test_what_has_no_better_has_no_best(alice: Person) -> None:
+    text = page(alice, "/metrics")
+    assert '<td class="num">0.95</td>' in text
+    row = text[text.index("train/learning_rate</td>") :].split("</tr>")[0]
+    assert row.endswith('<td class="num"></td>')
+
+
+def test_the_tabs_count_and_reload_by_themselves_while_the_job_lives(alice: Person) -> None:
+    job = job_rows(alice.workspace, alice.user, 1, state="running", finished_at=None)[0]
+    checkpoint(job, 100)
+    target = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "nav#job-tabs"}
+    before = alice.get("/w/acme/jobs/1/logs", **target).body.decode()
+    checkpoint(job, 200)
+    after = alice.get("/w/acme/jobs/1/logs", **target).body.decode()
+    assert ('Checkpoints <span class="n">1</span>' in before, 'Checkpoints <span class="n">2</span>' in after) == (True, True)
+    assert "<html" not in after
+    assert 'hx-trigger="job-checkpoint from:body, job-sample from:body"' in after
+
+
+def test_samples_are_walked_by_step_and_a_prompt_can_be_followed(alice: Person) -> None:
+    job = job_rows(alice.workspace, alice.user, 1)[0]
+    for step in (100, 200, 300):
+        for prompt in ("cup", "lid"):
+            data = {"title": prompt, "prompt": f"about the {prompt}", "output": f"{prompt} at {step}", "kind": "text"}
+            Sample.objects.create(job=job, step=step, cursor=0, data=data, created_at=now())
+    text = text_of(alice, job, "/samples")
+    assert ("cup at 300" in text, "cup at 200" in text) == (True, False)
+    middle = text_of(alice, job, "/samples?step=200")
+    assert 'data-sample="before" href="/w/acme/jobs/1/samples?step=100"' in middle
+    assert 'data-sample="after" href="/w/acme/jobs/1/samples?step=300"' in middle
+    pinned = middle.split("&amp;prompt=")[1][:12]
+    followed = text_of(alice, job, f"/samples?step=200&prompt={pinned}")
+    assert [f"cup at {step}" in followed for step in (100, 200, 300)] == [True, True, True]
+    assert "lid at" not in followed
