@@ -1,5 +1,6 @@
 """The cache of sign-in limits: in Redis, where every web process sees it, and in this process while Redis is away."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,13 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
+AWAY_SECONDS = 3.0
+
 
 class PatientCache(RedisCache):
     """A cache whose loss must not close the door: what Redis cannot answer is answered from memory."""
+
+    _away_until = 0.0
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         options = {"socket_timeout": 1, "socket_connect_timeout": 1, **params.get("OPTIONS", {})}
@@ -18,10 +23,12 @@ class PatientCache(RedisCache):
 
     def _either(self, name: str, *args: Any, **kwargs: Any) -> Any:
         main: Callable[..., Any] = getattr(super(), name)
-        try:
-            return main(*args, **kwargs)
-        except RedisError:
-            return getattr(self._spare, name)(*args, **kwargs)
+        if time.monotonic() >= PatientCache._away_until:
+            try:
+                return main(*args, **kwargs)
+            except RedisError:
+                PatientCache._away_until = time.monotonic() + AWAY_SECONDS  # nobody waits for a timeout at each call
+        return getattr(self._spare, name)(*args, **kwargs)
 
     def add(self, *args: Any, **kwargs: Any) -> Any:
         return self._either("add", *args, **kwargs)

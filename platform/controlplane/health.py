@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from controlplane import artifacts
+from controlplane.dispatch import client
 from controlplane.errors import CONTENT_TYPE, standard
 from controlplane.jobs.models import Worker
 from controlplane.workspaces.access import public
-from controlplane.workspaces.revocation import client
 from workers.contract.names import LEASE_SECONDS
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,11 @@ Children write to files under `SLIPWAY_HOME/logs`, which the runner follows: a p
 breaks them.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +53,9 @@ class Service:
 
     def ended(self, status: int) -> None:
         """Note the end and when to start again: after 1, 2, 4 … 30 s, from 1 s again after a healthy minute."""
+        if self.pid:  # what it left behind, several web processes say, would hold its port against the next one
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         self.status, self.pid = os.waitstatus_to_exitcode(status), 0
         lived = time.monotonic() - self.started
         self.failures = 0 if lived >= 60 else self.failures

@@ -12,32 +12,16 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.faults.conftest import ROWS
 from tests.stack import Api, Stack
 from workers import groups
 
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(400)]
 
-WORDS = [("bad poor", "neg"), ("good fine", "pos")]
-ROWS = b"review,stars\n" + b"".join(f"{WORDS[i % 2][0]} item {i},{WORDS[i % 2][1]}\n".encode() for i in range(400))
 SMALL = {"early_stopping_patience": 0, "batch_size": 16, "hidden_size": 64, "layers": 1, "max_length": 32}
 LONG = {**SMALL, "epochs": 100}  # ended by the test
 WHOLE = {**SMALL, "epochs": 15}
 BACK_SECONDS = {"ready": 15, "resumed": 45, "serving": 60}  # from the start that follows the end of everything
-
-
-@pytest.fixture(scope="module")
-def chaos() -> Iterator[Stack]:
-    """A platform of its own, for it is going to be mistreated."""
-    running = Stack().start(120)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def api(chaos: Stack) -> Api:
-    api = chaos.client("chaos@example.org", "chaos")
-    assert api.dataset("reviews", "reviews.csv", ROWS)["state"] == "ready"
-    return api
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import time
 
 import orjson
 import redis.asyncio as redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from controlplane.errors import Problem
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 FRESH_SECONDS = 5.0
 NOT_READY_SECONDS = 0.5  # an endpoint that cannot answer is looked at more often
 FLUSH_SECONDS = 1.0
+SILENT_SECONDS = 2.0  # then the line to Redis is asked whether it still lives
 
 
 class State:
@@ -159,14 +161,22 @@ class State:
                     await channel.subscribe(CHANNEL, revocation.CHANNEL)
                     self.access.expire()
                     self.routes.expire()
-                    while True:
-                        message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
-                        if message is None:
-                            await channel.ping()
-                        elif message["type"] == "message":
-                            self.changed(message["data"])
+                    await self._hear(channel)
             except (RedisError, OSError, TimeoutError):
                 await asyncio.sleep(1.0)
+
+    async def _hear(self, channel: "PubSub") -> None:
+        """Until the line breaks; one that leaves a ping without an answer is broken too (TimeoutError)."""
+        asked = False
+        while True:
+            message = await channel.get_message(timeout=SILENT_SECONDS)
+            if message is None and asked:
+                raise TimeoutError
+            asked = message is None
+            if asked:
+                await channel.ping()
+            elif message["type"] == "message":
+                self.changed(message["data"])
 
     def changed(self, message: bytes) -> None:
         """A pushed change: {"endpoint": [workspace, name]}, or {"tokens": [sha256], "user": id} of who lost access."""

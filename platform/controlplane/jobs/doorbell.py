@@ -1,5 +1,6 @@
 """Tells the web processes that a job has news. Says only how far it is; readers take the rest from the store."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -8,6 +9,8 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
+
+from controlplane import dispatch
 
 log = logging.getLogger(__name__)
 MERGE_SECONDS = 0.15
@@ -34,7 +37,12 @@ def _send(message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
+
+    async def send() -> None:
+        async with asyncio.timeout(1):
+            await layer.group_send(f"job.{message['job']}", message)
+
     try:
-        async_to_sync(layer.group_send)(f"job.{message['job']}", message)
+        dispatch.ask("doorbell", async_to_sync(send))
     except Exception as error:  # the doorbell may break in any way Redis can; the store has the news all the same
         log.warning("doorbell: %s", error)

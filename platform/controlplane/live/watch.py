@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 5  # how long the word "somebody watches" holds
 TURN_SECONDS = 2.0
 CHECK_SECONDS = 3.0
+SILENT_SECONDS = 8.0
 
 
 def _layer() -> Any:
@@ -104,22 +105,43 @@ class Watch:
                 for job in list(self.feeds):
                     await self._hear(job)
                 while True:
-                    message = await layer.receive(self.channel)
+                    async with asyncio.timeout(SILENT_SECONDS):
+                        message = await layer.receive(self.channel)
                     if feed := self.feeds.get(message.get("job", 0)):
                         feed.ring()
             except (RedisError, OSError, TimeoutError) as error:
-                log.info("no doorbell at the moment: %s", error)
+                log.info("no doorbell at the moment: %s", error or "not even our own ring is heard")
                 self.channel = None
+                await self._hang_up(layer)
                 await asyncio.sleep(1)
+
+    async def _hang_up(self, layer: Any) -> None:
+        """Let the transport go: a line that fell silent without a word would stay silent for ever."""
+        try:
+            async with asyncio.timeout(1):
+                await layer.flush()
+        except (RedisError, OSError, TimeoutError) as error:
+            log.debug("the old doorbell could not be hung up: %s", error)
 
     async def _tell(self) -> None:
         """Says again and again which jobs are watched, so that their workers report at once."""
         while True:
             await asyncio.sleep(TURN_SECONDS)
+            await self._ring_ourselves()
             for job in list(self.feeds):
                 await self._say(job)
                 if job not in self.heard:
                     await self._hear(job)
+
+    async def _ring_ourselves(self) -> None:
+        """So that our own doorbell is never silent for long unless it is broken."""
+        if self.channel is None:
+            return
+        try:
+            async with asyncio.timeout(1):
+                await _layer().send(self.channel, {"type": "here"})
+        except (RedisError, OSError, TimeoutError):
+            log.debug("our own doorbell does not ring")
 
     async def _say(self, job: int) -> None:
         try:

@@ -1,18 +1,15 @@
 """What the gateway needs to know of an endpoint, as one immutable snapshot read from the database in two queries."""
 
-import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from django.db import transaction
-from redis.exceptions import RedisError
 
 from controlplane import dispatch
 from controlplane.serving.models import Endpoint, Replica, Revision
 from workers.contract.states import ReplicaState
 
-log = logging.getLogger(__name__)
 CHANNEL = "gateway.invalidate"  # where the gateways of all processes hear of changes; a hint, they also look by themselves
 
 
@@ -99,7 +96,4 @@ def announce(endpoint: Endpoint) -> None:
 
 
 def _publish(message: bytes) -> None:
-    try:
-        dispatch.client().publish(CHANNEL, message)
-    except (RedisError, OSError) as error:
-        log.warning("gateways were not told of a change, they look by themselves: %s", error)
+    dispatch.ask("change of an endpoint", lambda: dispatch.client().publish(CHANNEL, message))  # unheard, gateways look by themselves

@@ -4,29 +4,26 @@ The answer is written in the transaction of the work itself, so a process that i
 """
 
 import hashlib
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-import redis
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from controlplane.dispatch import ask, client
 from controlplane.errors import Problem
 from controlplane.limits import limit
 from controlplane.workspaces.models import IdempotentCall
-from controlplane.workspaces.revocation import client
 
-log = logging.getLogger(__name__)
 RUNNING_SECONDS = 10
 KEPT = ("Content-Type", "Location")
 
 
-def once(request: HttpRequest, run: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """Runs a POST with an Idempotency-Key, or gives its first answer again. Problem 400, 409 or 422."""
-    key = request.headers.get("Idempotency-Key")
+def once(request: HttpRequest, run: Callable[[], HttpResponseBase], key: str | None = None) -> HttpResponseBase:
+    """Runs a POST with an Idempotency-Key (or a form's own `key`), or gives its first answer again. Problem 400, 409 or 422."""
+    key = key or request.headers.get("Idempotency-Key")
     if request.method != "POST" or key is None or not request.user.is_authenticated:
         return run()
     if not 0 < len(key) <= limit("idempotency_key"):
@@ -86,17 +83,11 @@ def _first_answer(user: int, key: str, fingerprint: str) -> HttpResponse | None:
 
 def _begin(mark: str) -> bool:
     """Only a courtesy to parallel callers; that the work is done once is the database's word."""
-    try:
-        return bool(client().set(mark, b"1", nx=True, ex=RUNNING_SECONDS))
-    except redis.RedisError:
-        return True
+    return bool(ask("mark of a call", lambda: client().set(mark, b"1", nx=True, ex=RUNNING_SECONDS), True))
 
 
 def _end(mark: str) -> None:
-    try:
-        client().delete(mark)
-    except redis.RedisError as error:
-        log.debug("the mark of a running call ends by itself: %s", error)
+    ask("mark of a call", lambda: client().delete(mark))
 
 
 def forget_old_calls() -> int:
