@@ -20,6 +20,8 @@ RUN pip install --no-cache-dir -r platform/requirements.txt
 COPY manage.py LICENSE ./
 COPY platform platform
 COPY workers workers
+COPY docs/guide docs/guide
+COPY docs/pictures docs/pictures
 COPY --from=frontend /app/frontend_templates frontend_templates
 RUN python platform/translations.py compile
 USER slipway

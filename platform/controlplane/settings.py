@@ -231,7 +231,9 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = slipway_home() / "static"
 VITE_DIST = FRONTEND / "assets" / "dist"
-STATICFILES_DIRS = [VITE_DIST] if VITE_DIST.is_dir() else []
+PICTURES = ROOT / "docs/pictures"  # of the user guide
+STATICFILES_DIRS: list[Any] = [VITE_DIST] if VITE_DIST.is_dir() else []
+STATICFILES_DIRS += [("pictures", PICTURES)] if PICTURES.is_dir() else []
 DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": VITE_DIST / ".vite" / "manifest.json"}}
 SILENCED_SYSTEM_CHECKS = ["django_vite.W001"]  # the front end is built after the first check
 

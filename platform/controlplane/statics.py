@@ -1,9 +1,10 @@
 """Static files straight from where they lie, without a collecting step and without Django: hashed names are kept for ever.
 
-Files are found once, when the process starts; compressed twins (`.br`, `.gz`) beside them are used when the browser takes them.
+Files are found when the process starts, and again after a new build; compressed twins (`.br`, `.gz`) beside them are used when the browser takes them.
 """
 
 import re
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from controlplane.guard import Receive, Scope, Send
 
 HASHED = re.compile(r"[.-][A-Za-z0-9_-]{8,}\.[a-z0-9]+$")
 PIECE = 64 * 1024
+AGAIN_SECONDS = 2  # between two scans that a missing file of a build sets off
 
 
 class Statics:
@@ -32,14 +34,22 @@ class Statics:
             immutable_file_test=lambda path, url: path.startswith(dist) and HASHED.search(url) is not None,
             add_headers_function=lambda headers, path, url: headers.add_header("X-Content-Type-Options", "nosniff"),
         )
+        self.scan()
+
+    def scan(self) -> None:
+        """Find every file there is; those of an older build stay known as long as they lie there."""
+        self.scanned = time.monotonic()
         for finder in get_finders():
             for name, storage in finder.list(None):
-                url = self.prefix + f"{getattr(storage, 'prefix', None) or ''}{name}"
+                below = getattr(storage, "prefix", None)
+                url = f"{self.prefix}{below}/{name}" if below else f"{self.prefix}{name}"
                 if not name.endswith((".map", ".gz", ".br")):
                     self.shelf.add_file_to_dictionary(url, storage.path(name))
 
     def find(self, path: str) -> StaticFile | Redirect | None:
-        """The file at this address; only names found at the start can match, so no address can leave the folders."""
+        """The file at this address; only names a scan has found can match, so no address can leave the folders."""
+        if path not in self.shelf.files and path.startswith(self.prefix + "built/") and time.monotonic() - self.scanned > AGAIN_SECONDS:
+            self.scan()
         return cast(StaticFile | Redirect | None, self.shelf.files.get(path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

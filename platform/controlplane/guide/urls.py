@@ -1,0 +1,11 @@
+"""Pages of the guide."""
+
+from django.urls import path
+
+from controlplane.guide import views
+
+urlpatterns = [
+    path("guide", views.begin, name="guide"),
+    path("guide/<slug:name>", views.begin, name="guide-page"),
+    path("guide/<slug:lang>/<slug:name>", views.read, name="guide-in"),
+]
