@@ -11,6 +11,7 @@ import { markScrollers, startScrollers } from "./lib/scrollers";
 import { localTimes } from "./lib/times";
 import { startTheme } from "./lib/theme";
 
+import { startShares } from "./lib/shares";
 function upgrade(root: ParentNode): void {
   localTimes(root);
   loadIslands(root);
@@ -26,3 +27,6 @@ startKeys();
 startScrollers();
 startHtmx(upgrade);
 upgrade(document);
+startShares();
+startTicks();
+startSamples();

@@ -28,6 +28,16 @@ export function bytes(value: number): string {
 const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 export const clock = (when: Date | number): string => clockFormat.format(when);
 
+const minuteFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
+const dayFormat = new Intl.DateTimeFormat("en-GB", { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false });
+
+/** 14:02 of a Unix time in the reader's zone; day: with its date, 11-23 14:02. */
+export const minute = (seconds: number, day = false): string => {
+  if (!day) return minuteFormat.format(seconds * 1000);
+  const parts = Object.fromEntries(dayFormat.formatToParts(seconds * 1000).map((part) => [part.type, part.value]));
+  return `${parts.month}-${parts.day} ${parts.hour}:${parts.minute}`;
+};
+
 /** 1:02:03 or 2:03, seconds in. */
 export function elapsed(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

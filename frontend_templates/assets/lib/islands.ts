@@ -5,6 +5,7 @@ const LOADERS: Record<string, () => Promise<unknown>> = {
   "metric-charts": () => import("../islands/metric-charts"),
   "upload-zone": () => import("../islands/upload-zone"),
   "play-ground": () => import("../islands/play-ground"),
+  "usage-charts": () => import("../islands/usage-charts"),
   "job-live": () => import("../islands/job-live"),
 };
 

@@ -6,7 +6,7 @@ export interface Points {
   times: number[];
 }
 
-export type Axis = "step" | "time";
+export type Axis = "step" | "time" | "clock";
 
 /** `train/loss` and `eval/loss` share the chart `loss`; a lone name is its own chart. */
 export function charts(keys: string[]): Map<string, string[]> {
@@ -31,8 +31,9 @@ function byImportance(a: string, b: string): number {
   return rank(a) - rank(b) || a.localeCompare(b);
 }
 
-/** x of every point: the step, or seconds since `start` (Unix seconds). */
+/** x of every point: the step, seconds since `start` (Unix seconds), or the Unix time itself. */
 export function xs(points: Points, axis: Axis, start: number): number[] {
+  if (axis === "clock") return points.times;
   return axis === "step" ? points.steps : points.times.map((time) => time - start);
 }
 

@@ -63,6 +63,13 @@ class ChangeIn(Schema):
     limits: LimitsIn | None = None
 
 
+class RollBackIn(Schema):
+    """revision: where to; null = the one before the newest that gets traffic."""
+
+    model_config = {"extra": "forbid"}
+    revision: int | None = Field(None, ge=1, lt=2**31)
+
+
 class UsageQuery(Schema):
     start: datetime | None = Field(None, alias="from")
     end: datetime | None = Field(None, alias="to")
@@ -127,6 +134,18 @@ def change(request: HttpRequest, ws: str, name: str, body: ChangeIn) -> Any:
         title=body.title,
     )
     return endpoint_json(endpoint)
+
+
+@router.post("/endpoints/{name}/rollback", summary="Send all traffic to an earlier revision")
+@needs("editor", scope="write")
+def roll_back(request: HttpRequest, ws: str, name: str, body: RollBackIn) -> Any:
+    return endpoint_json(services.roll_back(endpoint=the_endpoint(request, name), to=body.revision))
+
+
+@router.post("/endpoints/{name}/resume", summary="Take back a roll-back")
+@needs("editor", scope="write")
+def resume(request: HttpRequest, ws: str, name: str) -> Any:
+    return endpoint_json(services.resume(endpoint=the_endpoint(request, name)))
 
 
 @router.delete("/endpoints/{name}", summary="Delete an endpoint", response={204: None})

@@ -11,7 +11,7 @@ class Endpoint(WorkspaceOwned):
     """An address that answers. desired: ready | stopped, what its users want; state: what is.
 
     plan: {revision: percent} that takes the place of the traffic as soon as each of its revisions with traffic is ready ·
-    limits: {requests_per_minute, deadline_seconds}.
+    limits: {requests_per_minute, deadline_seconds} · before_rollback: the shares to come back to, None unless it was rolled back.
     """
 
     name = models.CharField(max_length=63)
@@ -25,6 +25,7 @@ class Endpoint(WorkspaceOwned):
     replicas_max = models.PositiveSmallIntegerField(default=1)
     replicas_wanted = models.PositiveSmallIntegerField(default=1)  # between both, as its load asks: see scaling.py
     plan = models.JSONField(null=True)
+    before_rollback = models.JSONField(null=True)
     last_revision = models.PositiveIntegerField(default=0)
     limits = models.JSONField(default=dict)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -95,3 +96,19 @@ class UsageMinute(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["endpoint", "revision", "minute"], name="usage_minute_once")]
+
+
+class Preset(WorkspaceOwned):
+    """Settings of the playground that somebody kept under a name, for themselves. values: {field: value}, see playground.py."""
+
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    task = models.CharField(max_length=100)
+    name = models.CharField(max_length=100)
+    values = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "created_by", "task", "name"], name="preset_name_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -198,7 +198,7 @@ def fail_revision(revision: Revision, error: dict[str, Any]) -> None:
         others = [int(number) for number in endpoint.plan if int(number) != revision.revision]
         for other in endpoint.revisions.filter(revision__in=others, traffic=0, state="deploying"):
             drain_revision(other)
-        Endpoint.objects.filter(pk=endpoint.pk).update(plan=None)
+        Endpoint.objects.filter(pk=endpoint.pk).update(plan=None, before_rollback=None)
 
 
 def unsettled() -> set[int]:

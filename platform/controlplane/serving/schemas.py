@@ -1,11 +1,13 @@
 """What the API says of endpoints. Plain functions from row to JSON: the fields are `api.md`'s."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 
 from controlplane.jobs.schemas import when
 from controlplane.serving.models import Endpoint, Replica, Revision
+from controlplane.serving.traffic import shares_of
 from workers.contract.home import door_url
 from workers.contract.states import ReplicaState
 
@@ -45,6 +47,7 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
             "items": [replica_json(replica) for replica in replicas],
         },
         "planned_traffic": endpoint.plan,
+        "traffic_before_rollback": endpoint.before_rollback,
         "limits": endpoint.limits,
         "created_by": endpoint.created_by.email if endpoint.created_by else None,
         "created_at": when(endpoint.created_at),
@@ -52,11 +55,9 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def main_revision(endpoint: Endpoint, revisions: list[Revision]) -> Revision | None:
+def main_revision(endpoint: Endpoint, revisions: Sequence[Revision]) -> Revision | None:
     """The revision with most of the traffic, now or planned; else the newest."""
-    shares = {int(number): percent for number, percent in (endpoint.plan or {}).items()}
-    if not shares:
-        shares = {revision.revision: revision.traffic for revision in revisions}
+    shares = shares_of(endpoint, revisions)
     return max(revisions, key=lambda revision: (shares.get(revision.revision, 0), revision.revision), default=None)
 
 

@@ -19,10 +19,22 @@ from controlplane.serving import reconcile as loop
 from controlplane.serving.models import Endpoint, Replica, Revision
 from controlplane.serving.reconcile import reconcile, tick
 from controlplane.serving.routes import announce, route_of, routes_in
+from controlplane.serving.traffic import plan, read_traffic, resume, revive, roll_back, wrong
 from workers.contract.events import End
 from workers.contract.states import FINAL, ReplicaState
 
-__all__ = ["delete", "deploy", "replica_ended", "replica_ready", "route_of", "routes_in", "tick", "update"]
+__all__ = [
+    "delete",
+    "deploy",
+    "replica_ended",
+    "replica_ready",
+    "resume",
+    "roll_back",
+    "route_of",
+    "routes_in",
+    "tick",
+    "update",
+]
 REPLICAS_MAX = 16
 _RUNTIME = re.compile(r"slipway-\d+-[0-9a-f]{10}")
 
@@ -56,7 +68,7 @@ def deploy(
                 created_by=user,
             )
             revision = _add_revision(endpoint, model_version, user)
-            _plan(endpoint, {revision.revision: 100})
+            plan(endpoint, {revision.revision: 100})
             record(action="endpoint.deploy", target=endpoint, workspace=workspace, data={"model": str(model_version)})
             reconcile(endpoint.pk)
     except IntegrityError:
@@ -91,16 +103,18 @@ def update(
             endpoint.limits = {key: value for key, value in {**endpoint.limits, **limits}.items() if value is not None}
         if title is not None:
             endpoint.title = check_title(title)
+        if model_version is not None or traffic is not None:
+            endpoint.before_rollback = None
         endpoint.save()
         if model_version is not None:
             check_variant(variant)
             registry.require_ready(model_version)
             if model_version.task != endpoint.task:
-                raise _wrong("model", "other_task", f"This endpoint does {endpoint.task}; {model_version} is for {model_version.task}.")
+                raise wrong("model", "other_task", f"This endpoint does {endpoint.task}; {model_version} is for {model_version.task}.")
             revision = _add_revision(endpoint, model_version, user)
-            _plan(endpoint, {revision.revision: 100} if traffic is None else read_traffic(endpoint, traffic))
+            plan(endpoint, {revision.revision: 100} if traffic is None else read_traffic(endpoint, traffic))
         elif traffic is not None:
-            _plan(endpoint, read_traffic(endpoint, traffic))
+            plan(endpoint, read_traffic(endpoint, traffic))
         if state is not None:
             _want(endpoint, state)
         record(action="endpoint.update", target=endpoint, data={key: value for key, value in changed.items() if value is not None})
@@ -130,21 +144,6 @@ def _add_revision(endpoint: Endpoint, version: ModelVersion, user: Any) -> Revis
     )
 
 
-def _plan(endpoint: Endpoint, shares: dict[int, int]) -> None:
-    """Let these revisions come up, and what is on its way but not among them go."""
-    endpoint.plan = {str(number): percent for number, percent in shares.items()}
-    endpoint.save(update_fields=["plan"])
-    for revision in endpoint.revisions.all():
-        if revision.revision in shares and revision.state in ("draining", "stopped", "failed") and endpoint.desired == "ready":
-            _revive(revision)
-        elif revision.revision not in shares and revision.state == "deploying" and revision.traffic == 0:
-            loop.drain_revision(revision)
-
-
-def _revive(revision: Revision) -> None:
-    Revision.objects.filter(pk=revision.pk).update(state="deploying", crashes=0, retry_at=None, error=None)
-
-
 def _want(endpoint: Endpoint, state: str) -> None:
     """stopped: every replica goes; ready: what had traffic, or was to get some, comes up again."""
     if state == endpoint.desired:
@@ -154,12 +153,12 @@ def _want(endpoint: Endpoint, state: str) -> None:
     planned = [int(number) for number in endpoint.plan or {}]
     for revision in endpoint.revisions.all():
         if state == "ready" and (revision.traffic > 0 or revision.revision in planned):
-            _revive(revision)
+            revive(revision)
 
 
 def check_variant(variant: str | None) -> None:
     if variant:
-        raise _wrong("variant", "unknown_variant", f"This model has no variant `{variant[:63]}`.", "Leave `variant` out.")
+        raise wrong("variant", "unknown_variant", f"This model has no variant `{variant[:63]}`.", "Leave `variant` out.")
 
 
 def read_replicas(given: dict[str, int], endpoint: Endpoint | None = None) -> tuple[int, int]:
@@ -167,27 +166,8 @@ def read_replicas(given: dict[str, int], endpoint: Endpoint | None = None) -> tu
     low = given.get("min", endpoint.replicas_min if endpoint else 1)
     high = given.get("max", max(low, endpoint.replicas_max if endpoint else 1))
     if not 1 <= low <= high <= REPLICAS_MAX:
-        raise _wrong("replicas", "bad_replicas", f"`replicas` needs 1 ≤ min ≤ max ≤ {REPLICAS_MAX}, got min {low}, max {high}.")
+        raise wrong("replicas", "bad_replicas", f"`replicas` needs 1 ≤ min ≤ max ≤ {REPLICAS_MAX}, got min {low}, max {high}.")
     return low, high
-
-
-def read_traffic(endpoint: Endpoint, given: dict[str, int]) -> dict[int, int]:
-    """{revision: percent}, checked: known revisions, 100 in all. Raises Problem 422."""
-    known = {revision.revision: revision for revision in endpoint.revisions.select_related("model_version")}
-    shares: dict[int, int] = {}
-    for key, percent in given.items():
-        number = int(key) if key.isdigit() and len(key) < 9 else 0
-        if number not in known:
-            names = ", ".join(str(each) for each in sorted(known)[-20:])
-            raise _wrong("traffic", "unknown_revision", f"There is no revision `{key[:20]}`.", f"Revisions: {names}.")
-        if known[number].model_version is None:
-            raise _wrong("traffic", "model_gone", f"The model of revision {number} ({known[number].model}) was deleted.")
-        if not 0 <= percent <= 100:
-            raise _wrong("traffic", "bad_traffic", f"Revision {number} cannot get {percent} %.")
-        shares[number] = percent
-    if sum(shares.values()) != 100:
-        raise _wrong("traffic", "bad_traffic", f"The shares add up to {sum(shares.values())}, not to 100.")
-    return shares
 
 
 def replica_ready(*, job: Job, data: dict[str, Any]) -> None:
@@ -233,7 +213,3 @@ def replica_ended(*, job: Job, end: End) -> None:
         replica.refresh_from_db()
         loop.ended(replica, end.error)
         reconcile(replica.revision.endpoint_id)
-
-
-def _wrong(field: str, code: str, message: str, hint: str = "") -> Problem:
-    return Problem(422, code, message, hint, errors=[{"loc": ["body", field], "msg": message}])

@@ -1,18 +1,14 @@
-"""Pages of endpoints: the list, deploying, one endpoint with its traffic, and the playground."""
+"""Pages of endpoints: the list, deploying, and what changes one; its own page is in detail.py, the playground in play.py."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from controlplane.errors import Problem
-from controlplane.frame import slots
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.paging import listing
 from controlplane.registry import services as registry
@@ -20,15 +16,10 @@ from controlplane.registry.models import ModelVersion
 from controlplane.serving import services
 from controlplane.serving.api import the_endpoint, visible
 from controlplane.serving.models import Endpoint
-from controlplane.serving.schemas import base_url, endpoint_url, main_revision
-from controlplane.serving.snippets import example, snippets
-from controlplane.serving.usage import usage
+from controlplane.serving.schemas import endpoint_url, main_revision
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
-from controlplane.workspaces.tokens import playground_token
 from workers.contract.states import EndpointState, VersionState
-
-SPANS = {"1h": (gettext_lazy("1 h"), 1, 60), "24h": (gettext_lazy("24 h"), 24, 900), "7d": (gettext_lazy("7 d"), 168, 7200)}
 
 
 @require_GET
@@ -90,40 +81,6 @@ def _whole(text: str, field: str) -> int:
     return int(text)
 
 
-@require_GET
-@needs("viewer", query=("span",))
-def endpoint(request: HttpRequest, ws: str, name: str) -> HttpResponse:
-    found = the_endpoint(request, name)
-    revisions = list(found.revisions.select_related("model_version__model", "created_by").order_by("-revision"))
-    main = main_revision(found, revisions)
-    span = request.GET.get("span", "1h")
-    span = span if span in SPANS else "1h"
-    used = usage(endpoint=found, start=timezone.now() - timedelta(hours=SPANS[span][1]), end=None, step=SPANS[span][2])
-    by_revision = {row["revision"]: row for row in used["revisions"]}
-    context = {
-        "nav": "endpoints",
-        "crumbs": [(_("Deployments"), reverse("endpoints", kwargs={"ws": ws})), (name, "")],
-        "endpoint": found,
-        "url": endpoint_url(found),
-        "main": main,
-        "revisions": [
-            {"row": row, "used": by_revision.get(row.revision), "series": number % 6 + 1} for number, row in enumerate(revisions)
-        ],
-        "carrying": [(row, number % 6 + 1) for number, row in enumerate(revisions) if row.traffic],
-        "previous": next((row for row in revisions if main and row.revision < main.revision and row.model_version), None),
-        "thread": slots.Thread(request.workspace, here="endpoint", endpoint=name, model=main.model if main else ""),  # type: ignore[attr-defined]
-        "settled": found.state in (EndpointState.READY, EndpointState.STOPPED, EndpointState.FAILED) and found.plan in (None, {}),
-        "usage": used,
-        "peak": max((point["requests"] for point in used["over_time"]), default=0),
-        "span": span,
-        "spans": [(key, words[0]) for key, words in SPANS.items()],
-        "models": ready_models(request, found.task),
-        "samples": snippets(found, main),
-        "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
-    }
-    return page(request, "serving/endpoint.html", context, parts=("live",))
-
-
 @require_POST
 @needs("editor")
 def change(request: HttpRequest, ws: str, name: str) -> HttpResponse:
@@ -134,7 +91,32 @@ def change(request: HttpRequest, ws: str, name: str) -> HttpResponse:
         done(request, _("Endpoint %(name)s is changing.") % {"name": name})
     except Problem as problem:
         sorry(request, problem)
-    return redirect("endpoint", ws=ws, name=name)
+    return back(request, ws, name)
+
+
+def back(request: HttpRequest, ws: str, name: str) -> HttpResponse:
+    """To the tab the form stood on."""
+    tab = request.POST.get("tab", "")
+    return (
+        redirect("endpoint-tab", ws=ws, name=name, tab=tab) if tab in ("revisions", "settings") else redirect("endpoint", ws=ws, name=name)
+    )
+
+
+@require_POST
+@needs("editor")
+def roll_back(request: HttpRequest, ws: str, name: str) -> HttpResponse:
+    """To an earlier revision, or with `resume` back to the shares from before."""
+    found = the_endpoint(request, name)
+    try:
+        if request.POST.get("resume"):
+            services.resume(endpoint=found)
+            done(request, _("The traffic goes back to how it was."))
+        else:
+            services.roll_back(endpoint=found, to=_whole(request.POST["to"], "to") if request.POST.get("to") else None)
+            done(request, _("Endpoint %(name)s is rolling back.") % {"name": name})
+    except Problem as problem:
+        sorry(request, problem)
+    return back(request, ws, name)
 
 
 def _changes(request: HttpRequest) -> dict[str, Any]:
@@ -147,11 +129,32 @@ def _changes(request: HttpRequest) -> dict[str, Any]:
         changes["traffic"] = {number: _whole(text, "traffic") for number, text in shares.items() if _whole(text, "traffic") > 0}
     if sent.get("all"):
         changes["traffic"] = {sent["all"]: 100}
-    if sent.get("replicas"):
-        changes["replicas"] = {"min": _whole(sent["replicas"], "replicas")}
+    if sent.get("min") or sent.get("max"):
+        changes["replicas"] = {key: _whole(sent[key], key) for key in ("min", "max") if sent.get(key)}
+    if "requests_per_minute" in sent:
+        changes["limits"] = {
+            "requests_per_minute": _amount(sent["requests_per_minute"], "requests_per_minute", 1, 10_000_000, whole=True),
+            "deadline_seconds": _amount(sent.get("deadline_seconds", ""), "deadline_seconds", 0.5, 600),
+        }
+    if "title" in sent:
+        changes["title"] = sent["title"].strip()
     if sent.get("state") in ("stopped", "ready"):
         changes["state"] = sent["state"]
     return changes
+
+
+def _amount(text: str, field: str, low: float, high: float, *, whole: bool = False) -> float | None:
+    """A number between both, None for an empty field. Raises Problem 422."""
+    if not text.strip():
+        return None
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        value = -1
+    if not low <= value <= high:
+        message = _("Give a number from %(low)s to %(high)s, or leave it empty.") % {"low": f"{low:g}", "high": f"{high:,.0f}"}
+        raise Problem(422, "invalid", message, errors=[{"loc": ["body", field], "msg": message}])
+    return value
 
 
 @require_POST
@@ -161,37 +164,7 @@ def delete(request: HttpRequest, ws: str, name: str) -> HttpResponse:
     found = the_endpoint(request, name)
     if found.state not in (EndpointState.STOPPED, EndpointState.FAILED) and request.POST.get("confirm") != name:
         sorry(request, Problem(422, "not_confirmed", _("Type the endpoint's name to delete it.")))
-        return redirect("endpoint", ws=ws, name=name)
+        return redirect("endpoint-tab", ws=ws, name=name, tab="settings")
     services.delete(endpoint=found)
     done(request, _("Endpoint %(name)s was deleted.") % {"name": name})
     return redirect("endpoints", ws=ws)
-
-
-@require_GET
-@needs("viewer", scope="predict")
-def playground(request: HttpRequest, ws: str, name: str = "") -> HttpResponse:
-    """Calls the public inference API with a key this page gets for ten minutes."""
-    every = list(visible(request).order_by("-updated_at")[:100])
-    found = (
-        the_endpoint(request, name)
-        if name
-        else next((row for row in every if row.state == EndpointState.READY), every[0] if every else None)
-    )
-    revisions = list(found.revisions.select_related("model_version").order_by("-revision")) if found else []
-    main = main_revision(found, revisions) if found else None
-    context = {
-        "nav": "playground",
-        "crumbs": [(_("Playground"), "")],
-        "endpoint": found,
-        "endpoints": every,
-        "url": endpoint_url(found) if found else "",
-        "calls": f"/v1/endpoints/{ws}/{found.name}" if found else "",
-        "main": main,
-        "revisions": [revision for revision in revisions if revision.state == "ready"],
-        "example": example(main).get("inputs", "") if found and found.task.startswith("text") else "",
-        "samples": snippets(found, main) if found else [],
-        "token": playground_token(user=request.user, workspace=request.workspace) if found else "",  # type: ignore[attr-defined, arg-type]
-        "base_url": base_url(),
-        "generates": bool(found and found.task == "text-generation"),
-    }
-    return page(request, "serving/playground.html", context)

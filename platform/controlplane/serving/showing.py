@@ -1,0 +1,89 @@
+"""How revisions and their use are shown: short names, colours, one time range for all figures."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.serving.models import Endpoint, Revision
+from controlplane.serving.usage import usage
+
+COLOURS = 6
+
+
+class Span(NamedTuple):
+    """A time range. step: seconds of one point of a chart."""
+
+    words: Promise
+    past: Promise
+    hours: int
+    step: int
+
+
+SPANS = {
+    "1h": Span(_("1 hour"), _("Past hour"), 1, 60),
+    "24h": Span(_("24 hours"), _("Past 24 hours"), 24, 900),
+    "7d": Span(_("7 days"), _("Past 7 days"), 168, 7200),
+}
+
+
+def span_of(asked: str) -> str:
+    return asked if asked in SPANS else "1h"
+
+
+def used(endpoint: Endpoint, span: str) -> dict[str, Any]:
+    chosen = SPANS[span]
+    return usage(endpoint=endpoint, start=timezone.now() - timedelta(hours=chosen.hours), end=None, step=chosen.step)
+
+
+def labels(revisions: Iterable[Revision]) -> dict[int, str]:
+    """Revision → `v5` where all are of one model, else `name v5`; with its variant; with its number where that is not enough."""
+    rows = list(revisions)
+    one = len({row.model.partition("@")[0] for row in rows}) <= 1
+    plain = {}
+    for row in rows:
+        name, _at, number = row.model.partition("@")
+        plain[row.revision] = " ".join(part for part in ("" if one else name, f"v{number}", row.variant) if part)
+    often = Counter(plain.values())
+    return {number: text if often[text] == 1 else f"{text} · r{number}" for number, text in plain.items()}
+
+
+def coloured(revisions: Iterable[Revision], use: Mapping[str, Any]) -> dict[int, int]:
+    """Revision → which series colour it has, newest first: those that get traffic or were called in the range."""
+    called = {row["revision"] for row in use["revisions"]}
+    shown = sorted((row.revision for row in revisions if row.traffic or row.revision in called), reverse=True)
+    return {number: place + 1 for place, number in enumerate(shown[:COLOURS])}
+
+
+def lines(revisions: Sequence[Revision], use: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One line for each revision, newest first: the row, its name, its colour, its use, its change against the one with most traffic."""
+    names, colours = labels(revisions), coloured(revisions, use)
+    by_number = {row["revision"]: row for row in use["revisions"]}
+    base = max(revisions, key=lambda row: (row.traffic, -row.revision), default=None)
+    out = []
+    for row in revisions:
+        own = by_number.get(row.revision)
+        against = by_number.get(base.revision) if base and base.revision != row.revision else None
+        out.append(
+            {
+                "row": row,
+                "name": names[row.revision],
+                "title": row.model.replace("@", " v"),
+                "colour": colours.get(row.revision),
+                "used": own,
+                "error_rate": 100 * own["errors"] / own["requests"] if own and own["requests"] else None,
+                "base": names[base.revision] if base and against else "",
+                "slower": _slower(own, against),
+            }
+        )
+    return out
+
+
+def _slower(own: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> float | None:
+    """By how many milliseconds of p95 it is slower than the other; below nought: faster."""
+    mine, other = ((row or {}).get("latency_ms", {}).get("p95") for row in (own, base))
+    return round(mine - other, 2) if mine is not None and other is not None else None

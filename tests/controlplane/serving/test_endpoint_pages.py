@@ -1,0 +1,169 @@
+"""The pages of an endpoint: what each tab says in which state, roll back and resume, what its forms change."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from controlplane.serving.models import Endpoint, UsageMinute
+
+from tests.controlplane.serving.conftest import Plane
+from tests.people import People, Person
+
+PAGE = "/w/acme/endpoints/mood"
+
+
+def see(person: Person, path: str = PAGE) -> str:
+    answer = person.in_browser().http.get(path)
+    assert answer.status_code == 200, answer
+    return str(answer.content.decode())
+
+
+def send(person: Person, path: str, **form: Any) -> str:
+    """Post a form as its page would; the text of the page that follows."""
+    person.http.force_login(person.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    answer = person.http.post(path, form, follow=True)
+    return str(answer.content.decode())
+
+
+@pytest.fixture
+def mood(plane: Plane, people: People) -> Plane:
+    """An endpoint `mood`: revision 1 took 80 %, revision 2 the rest."""
+    plane.model()
+    assert people.charlie.post("…/endpoints", {"name": "mood", "model": "clf@1"}).status == 201
+    plane.ready()
+    people.charlie.patch("…/endpoints/mood", {"model": "clf@2", "traffic": {"1": 80, "2": 20}})
+    plane.ready()
+    assert plane.see().state == "ready"
+    return plane
+
+
+def shares(people: People) -> dict[int, int]:
+    found = people.alice.get("…/endpoints/mood").body["revisions"]
+    return {row["revision"]: row["traffic"] for row in found if row["traffic"]}
+
+
+def test_overview_shows_split_figures_and_the_way_back(mood: Plane, people: People) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    endpoint = Endpoint.objects.get()
+    for revision, requests, bucket in ((1, 200, "90"), (2, 50, "80")):
+        UsageMinute.objects.create(
+            endpoint=endpoint, revision=revision, minute=now, requests=requests, errors=1, latency={bucket: requests}
+        )
+    text = see(people.charlie)
+    assert "250 requests · 2 errors" in text
+    assert "Roll back to v1" in text
+    assert "faster than v1" in text
+    assert "0.50" in text  # one error in 200 requests, in percent
+    assert text.count('class="share"') == 2
+    assert "Roll back" not in see(people.member("vera", "viewer"))
+
+
+def test_rolling_back_and_taking_it_back(mood: Plane, people: People) -> None:
+    said = send(people.charlie, f"{PAGE}/roll-back", to="1")
+    assert "is rolling back" in said
+    assert shares(people) == {1: 100}
+    assert "Rolled back to v1. Newer versions get 0 %." in said
+    assert mood.live() == {1: 1}
+    mood.drained()
+    send(people.charlie, f"{PAGE}/roll-back", resume="1")
+    assert shares(people) == {1: 100}, "it answers until the other has loaded again"
+    mood.ready()
+    assert shares(people) == {1: 80, 2: 20}
+    assert "Rolled back" not in see(people.alice)
+
+
+def test_roll_back_by_the_api(mood: Plane, people: People) -> None:
+    assert people.member("vera", "viewer").post("…/endpoints/mood/rollback").status == 403
+    assert people.bob.post("/api/v1/workspaces/acme/endpoints/mood/rollback").status == 404
+    rolled = people.charlie.post("…/endpoints/mood/rollback")
+    assert rolled.status == 200
+    assert rolled.body["traffic_before_rollback"] == {"1": 80, "2": 20}
+    assert people.charlie.post("…/endpoints/mood/rollback").code == "nothing_earlier"
+    assert people.charlie.post("…/endpoints/mood/rollback", {"revision": 9}).code == "nothing_earlier"
+    assert people.charlie.post("…/endpoints/mood/resume").body["traffic_before_rollback"] is None
+    assert people.charlie.post("…/endpoints/mood/resume").code == "not_rolled_back"
+    people.charlie.patch("…/endpoints/mood", {"state": "stopped"})
+    assert people.charlie.post("…/endpoints/mood/rollback").code == "stopped"
+
+
+def test_a_new_version_ends_a_roll_back_and_takes_all(mood: Plane, people: People) -> None:
+    people.charlie.post("…/endpoints/mood/rollback")
+    people.charlie.patch("…/endpoints/mood", {"model": "clf@3"})
+    mood.ready()
+    assert shares(people) == {3: 100}
+    assert people.alice.get("…/endpoints/mood").body["traffic_before_rollback"] is None
+
+
+def test_the_split_is_saved_only_when_it_adds_up(mood: Plane, people: People) -> None:
+    assert "add up to 90" in send(people.charlie, f"{PAGE}/change", **{"traffic-1": "50", "traffic-2": "40"})
+    assert shares(people) == {1: 80, 2: 20}
+    send(people.charlie, f"{PAGE}/change", **{"traffic-1": "35", "traffic-2": "65"})
+    assert shares(people) == {1: 35, 2: 65}
+
+
+def test_settings_change_capacity_limits_and_title(mood: Plane, people: People) -> None:
+    form = {"tab": "settings", "title": "Stimmung 心情", "min": "1", "max": "3", "requests_per_minute": "60", "deadline_seconds": "2.5"}
+    assert "Stimmung 心情" in send(people.charlie, f"{PAGE}/change", **form)
+    shown = people.alice.get("…/endpoints/mood").body
+    assert (shown["replicas"]["min"], shown["replicas"]["max"]) == (1, 3)
+    assert shown["limits"] == {"requests_per_minute": 60, "deadline_seconds": 2.5}
+    assert "Give a number from" in send(people.charlie, f"{PAGE}/change", **{**form, "deadline_seconds": "soon"})
+    send(people.charlie, f"{PAGE}/change", **{**form, "requests_per_minute": "", "deadline_seconds": ""})
+    assert people.alice.get("…/endpoints/mood").body["limits"] == {}
+
+
+def test_a_live_endpoint_is_deleted_once_its_name_was_typed(mood: Plane, people: People) -> None:
+    assert "type mood" in see(people.charlie, f"{PAGE}/settings")
+    said = send(people.charlie, f"{PAGE}/delete", confirm="mod")
+    assert "Type the endpoint" in said
+    assert Endpoint.objects.filter(name="mood").exists()
+    send(people.charlie, f"{PAGE}/delete", confirm="mood")
+    assert not Endpoint.objects.filter(name="mood").exists()
+
+
+def test_logs_of_the_newest_living_replica_and_of_a_chosen_one(mood: Plane, people: People) -> None:
+    text = see(people.alice, f"{PAGE}/logs")
+    job = re.search(r'data-url="/api/v1/workspaces/acme/jobs/(\d+)/logs"', text)
+    assert job
+    assert f'data-socket="/ws/workspaces/acme/jobs/{job[1]}"' in text
+    ids = re.findall(r'<option value="([0-9a-f]{16})"', text)
+    assert len(ids) == 2
+    other = see(people.alice, f"{PAGE}/logs?replica={ids[1]}")
+    assert f"/jobs/{job[1]}/logs" not in other
+    assert people.alice.get(f"…/jobs/{job[1]}/logs").status == 200
+
+
+def test_seven_days_of_use_by_revision(mood: Plane, people: People) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    endpoint = Endpoint.objects.get()
+    for day in range(9):
+        UsageMinute.objects.create(
+            endpoint=endpoint,
+            revision=1,
+            minute=now - timedelta(days=day, hours=1),
+            requests=10,
+            latency={"60": 10},
+            first_token={"40": 10},
+        )
+    start = (now - timedelta(days=7)).isoformat().replace("+00:00", "Z")
+    shown = people.alice.get(f"…/endpoints/mood/usage?from={start}&step=7200").body
+    assert shown["total"]["requests"] == 70
+    (row,) = shown["revisions"]
+    assert [point["requests"] for point in row["over_time"]] == [10] * 7
+    assert row["over_time"][0]["time_to_first_token_ms"]["p50"] is not None
+    text = see(people.alice, f"{PAGE}/usage?span=7d")
+    assert "<b>70</b>" in text
+    assert 'data-hours="168"' in text
+
+
+@pytest.mark.parametrize("tab", ["", "/usage", "/logs", "/revisions", "/settings"])
+def test_every_tab_while_loading_failed_and_stopped(plane: Plane, people: People, tab: str) -> None:
+    plane.model()
+    people.charlie.post("…/endpoints", {"name": "mood", "model": "clf@1"})
+    assert "Deploying" in see(people.charlie, PAGE + tab)
+    plane.end(plane.starting()[0], {"code": "load_failed", "message": "no such tensor", "hint": "", "loc": {}})
+    assert "no such tensor" in see(people.charlie, PAGE + tab)
+    people.charlie.patch("…/endpoints/mood", {"state": "stopped"})
+    assert "Stopped" in see(people.charlie, PAGE + tab)
+    assert people.alice.in_browser().http.get(f"{PAGE}/nothing").status_code == 404
