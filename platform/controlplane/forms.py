@@ -39,6 +39,7 @@ class Knob:
     choices: list[tuple[str, str]]
     least: float | None
     most: float | None
+    base: Any = None  # the default as JSON
     visible: bool = True
     wrong: str = ""
 
@@ -103,6 +104,7 @@ def groups(
         default = shown(base.get(name))
         typed = sent.get(f"{PREFIX}{name}") if sent is not None else None
         knob = _knob(name, _resolved(part, schema), default, default if typed is None else typed, (wrong or {}).get(name, ""))
+        knob.base = base.get(name)
         if knob.wrong and knob.range and knob.kind in ("integer", "number"):
             knob.wrong = _("It must be a number %(range)s.") % {"range": knob.range}
         knobs.append(knob)
@@ -157,6 +159,20 @@ def _hide(knobs: list[Knob], conditions: dict[str, dict[str, Any] | None]) -> No
         for other, wanted in (conditions.get(knob.name) or {}).items():
             allowed = [shown(item) for item in (wanted if isinstance(wanted, list) else [wanted])]
             knob.visible = knob.visible and values.get(other) in allowed
+
+
+def not_json() -> str:
+    return _("This is not JSON yet. Settings stay as they were.")
+
+
+def unknown(names: list[str]) -> str:
+    """Names that are no settings of this task."""
+    return _("There is no setting named: %(names)s") % {"names": ", ".join(name[:40] for name in names[:5])}
+
+
+def effective(found: list["Group"]) -> dict[str, Any]:
+    """Every setting with the value it has now, as JSON."""
+    return {knob.name: _read(knob, knob.base) for group in found for knob in group.knobs}
 
 
 def parse(spec: type[Spec], sent: Mapping[str, str], preset: Preset | None = None) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def batch_size(default: int) -> Any:
         Words("Batch size", "批大小"),
         Words("Examples per forward pass. Smaller batches need less memory.", "每次前向计算的样本数。越小越省内存。"),
         group="training",
+        unit=Words("rows", "行"),
+        simple=True,
         ge=1,
         le=4096,
     )

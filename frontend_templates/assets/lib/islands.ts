@@ -1,11 +1,15 @@
 // Custom elements whose script is fetched only where the tag appears.
 
 const LOADERS: Record<string, () => Promise<unknown>> = {
+  "cmd-palette": () => import("../islands/cmd-palette"),
+  "inbox-bell": () => import("../islands/inbox-bell"),
   "log-view": () => import("../islands/log-view"),
   "metric-charts": () => import("../islands/metric-charts"),
+  "usage-charts": () => import("../islands/usage-charts"),
   "upload-zone": () => import("../islands/upload-zone"),
   "play-ground": () => import("../islands/play-ground"),
-  "usage-charts": () => import("../islands/usage-charts"),
+  "json-editor": () => import("../islands/json-editor"),
+  "media-player": () => import("../islands/media-player"),
   "job-live": () => import("../islands/job-live"),
 };
 

@@ -59,7 +59,7 @@ def look(request: HttpRequest, version: DatasetVersion) -> Look:
     q = query.get("q", "")[:200]
     found = preview.page(version, split=split, offset=offset, limit=ROWS, filters=filters, q=q)
     names = columns_of(version)
-    rows = [(item["row"], item["split"], [_cell(version, item, name) for name in names]) for item in found["items"]]
+    rows = [(item["row"], item["split"], [cell(version, item, name) for name in names]) for item in found["items"]]
     here: dict[str, Any] = {"split": split, "filter": texts, "q": q}
     total = found["total"]
     picked = query.get("row", "")
@@ -88,7 +88,8 @@ def _address(here: dict[str, Any], **change: Any) -> str:
     return f"?{urlencode(pairs)}"
 
 
-def _cell(version: DatasetVersion, item: dict[str, Any], name: str) -> Cell:
+def cell(version: DatasetVersion, item: dict[str, Any], name: str, shown: int = TEXT_SHOWN) -> Cell:
+    """One value of a row as a page shows it: at most so many characters, or the signed address of an image or a sound."""
     kind, value = version.features[name], item["values"].get(name)
     if value is None:
         return Cell("empty", "–")
@@ -96,7 +97,7 @@ def _cell(version: DatasetVersion, item: dict[str, Any], name: str) -> Cell:
         token = artifacts.token({"c": [version.pk, item["split"], item["row"], name]}, steady=True)
         return Cell(kind, "", f"/files/{token}")
     text = str(value)
-    return Cell(kind, text if len(text) <= TEXT_SHOWN else f"{text[:TEXT_SHOWN]}…")
+    return Cell(kind, text if len(text) <= shown else f"{text[:shown]}…")
 
 
 def _picked(names: list[str], row: tuple[int, str, list[Cell]]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The New job form's state: what was sent, filled up with what works. Opening the form and pressing Start must succeed."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from controlplane import catalog, forms
@@ -15,11 +16,21 @@ from workers.contract.states import VersionState
 
 PRESETS: tuple[Preset, ...] = ("quick", "balanced", "best")
 NONE = "-"  # the value of "from scratch"
+DOMAINS = {  # beginning of a task's name → kind of data; everything else is text
+    "image-": "image",
+    "object-": "image",
+    "audio-": "audio",
+    "automatic-speech": "audio",
+    "text-to-speech": "audio",
+    "tabular-": "table",
+    "time-series": "series",
+}
 
 
 @dataclass
 class Draft:
-    """Everything the form shows. params: what the user changed, as typed under `p-…`."""
+    """Everything the form shows. sent: what the user changed, as typed under `p-…` · everything: all settings are shown, not only
+    the few that matter most · wrong: places of the JSON that name no setting."""
 
     spec: type[Spec]
     versions: list[DatasetVersion]
@@ -32,6 +43,8 @@ class Draft:
     name: str
     model_name: str
     sent: dict[str, str]
+    everything: bool = False
+    wrong: dict[str, str] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """The request the API would take."""
@@ -76,57 +89,105 @@ def choose_recipe(name: str, version: DatasetVersion | None) -> type[Spec]:
 
 
 def bases_for(workspace: Any, spec: type[Spec]) -> list[dict[str, Any]]:
-    """[{value, title, note, size_bytes}]: from scratch where allowed, the catalogue, models of this workspace it can start from."""
+    """[{value, title, license, parameters, size_bytes}]: the catalogue, then models of this workspace it can start from."""
     found: list[dict[str, Any]] = []
     if spec.base_models == "none":
         return found
     for model in catalog.base_models(spec):
-        found.append(
-            {
-                "value": model["id"],
-                "title": model.get("title") or model["id"],
-                "note": model.get("license", ""),
-                "size_bytes": model.get("size_bytes"),
-            }
-        )
+        known = {
+            "title": model.get("title_i18n") or model["id"],
+            **{key: model.get(key) for key in ("license", "parameters", "size_bytes")},
+        }
+        found.append({"value": model["id"], **known})
     rows = ModelVersion.objects.filter(model__workspace=workspace, state=VersionState.READY, task__gt="").select_related("model")
     for version in rows.order_by("-created_at")[:100]:
         if not spec.base_architectures or version.config.get("model_type") in spec.base_architectures:
-            found.append({"value": str(version), "title": str(version), "note": version.task, "size_bytes": version.size_bytes})
+            known = {"title": f"{version.model.name} v{version.version}", "license": None, "parameters": None}
+            found.append({"value": str(version), "size_bytes": version.size_bytes, **known})
     return found
 
 
 def draft(workspace: Any, sent: Mapping[str, str], source: Job | None = None) -> Draft:
     """From a sent form, or from the job to be cloned, or from nothing."""
-    given = _of_job(source) | dict(sent) if source else dict(sent)
+    given = _set(_of_job(source) | dict(sent) if source else dict(sent))
     versions = ready_versions(workspace)
-    asked = given.get("dataset", "")
-    version = next((v for v in versions if str(v) == asked), None) or next((v for v in versions if v.dataset.name == asked), None)
-    spec = choose_recipe(given.get("recipe", ""), version or (versions[0] if versions else None))
-    if version is None:
-        version = next((v for v in versions if fits(spec, v)), versions[0] if versions else None)
+    spec, version = _pair(given, versions)
     preset: Preset = next((p for p in PRESETS if p == given.get("preset")), "balanced")
-    # Other settings belong to the other recipe or preset they were typed for.
-    basis = given.get("basis", f"{spec.recipe}:{preset}")
-    typed = {key: value for key, value in given.items() if key.startswith(forms.PREFIX)} if basis == f"{spec.recipe}:{preset}" else {}
+    typed, wrong = _typed(given, spec, preset)
     bases = bases_for(workspace, spec)
-    allowed = {base["value"] for base in bases}
-    base = given.get("hub_id", "").strip() or given.get("base_model", "")
-    if base not in allowed and "/" not in base:
-        base = bases[0]["value"] if spec.base_models == "required" and bases else NONE
+    columns = version.features if version else {}
     return Draft(
         spec=spec,
         versions=versions,
         version=version,
-        columns={role: given.get(f"c-{role}", "") for role in spec.columns},
-        base_model=base,
+        columns={role: name if (name := given.get(f"c-{role}", "")) in columns else "" for role in spec.columns},
+        base_model=_base(given, spec, bases),
         bases=bases,
         preset=preset,
         device=given["device"] if given.get("device") in spec.devices else "cpu",
         name=given.get("name", ""),
         model_name=given.get("model_name", ""),
         sent=typed,
+        everything=given.get("view") == "all",
+        wrong=wrong,
     )
+
+
+def _set(given: dict[str, str]) -> dict[str, str]:
+    """A pressed button's `key=value`, or `key` alone to take a value back, done to the form it was sent with."""
+    key, equals, value = given.pop("set", "").partition("=")
+    if equals:
+        given[key] = value
+    else:
+        given.pop(key, None)
+    return given
+
+
+def _pair(given: Mapping[str, str], versions: list[DatasetVersion]) -> tuple[type[Spec], DatasetVersion | None]:
+    """Recipe and dataset. Where they do not fit each other, the one that was not just chosen follows the other."""
+    asked, domain, known = given.get("dataset", ""), given.get("domain", ""), catalog.recipes()
+    version = next((v for v in versions if str(v) == asked), None) or next((v for v in versions if v.dataset.name == asked), None)
+    recipe, before = given.get("recipe", ""), given.get("basis", "").partition(":")[0]
+    if domain and recipe in known and domain != domain_of(known[recipe]):
+        recipe = next((name for name, spec in known.items() if domain_of(spec) == domain and spec.method() != "majority"), recipe)
+    if version and recipe in known and not fits(known[recipe], version):
+        if recipe != before:
+            version = next((v for v in versions if fits(known[recipe], v)), version)
+        elif asked != given.get("on", asked):
+            recipe = ""
+    spec = choose_recipe(recipe, version or (versions[0] if versions else None))
+    if version is None:
+        version = next((v for v in versions if fits(spec, v)), versions[0] if versions else None)
+    return spec, version
+
+
+def _typed(given: Mapping[str, str], spec: type[Spec], preset: Preset) -> tuple[dict[str, str], dict[str, str]]:
+    """What was typed into settings, and what the JSON says wrongly. Other settings belong to the recipe or preset they were typed for."""
+    basis = f"{spec.recipe}:{preset}"
+    if given.get("basis", basis) != basis:
+        return {}, {}
+    if not given.get("json"):
+        return {key: value for key, value in given.items() if key.startswith(forms.PREFIX)}, {}
+    try:
+        values = json.loads(given["json"])
+        known = {key: value for key, value in values.items() if key in spec.model_fields}
+    except (ValueError, AttributeError, RecursionError):
+        return {}, {"json": forms.not_json()}
+    strange = {"json": forms.unknown([key for key in values if key not in known])} if len(known) < len(values) else {}
+    return {f"{forms.PREFIX}{key}": forms.shown(value) for key, value in known.items()}, strange
+
+
+def _base(given: Mapping[str, str], spec: type[Spec], bases: list[dict[str, Any]]) -> str:
+    asked = given.get("hub_id", "").strip() or given.get("base_model", "")
+    if asked in {base["value"] for base in bases} or ("/" in asked and spec.base_models != "none"):
+        return asked
+    return str(bases[0]["value"]) if spec.base_models == "required" and bases else NONE
+
+
+def domain_of(spec: type[Spec]) -> str:
+    """What kind of data a task reads: text | image | audio | table | series."""
+    task = spec.task()
+    return next((domain for begin, domain in DOMAINS.items() if task.startswith(begin)), "text")
 
 
 def _of_job(job: Job) -> dict[str, str]:

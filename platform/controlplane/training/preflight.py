@@ -1,35 +1,38 @@
-"""The dry run: what would happen, created by nobody. The same checks as starting, one by one, each failed one with its fix."""
+"""The dry run: what would happen, created by nobody. The same checks as starting, one by one, each failed one with its code and fix."""
 
 from typing import Any
 
+from controlplane import catalog
+from controlplane.data.models import DatasetVersion
 from controlplane.errors import Problem
-from controlplane.jobs.models import Job, Worker
+from controlplane.jobs.models import Worker
 from controlplane.jobs.scheduler import hosts, queue
+from controlplane.training.estimate import Past, capacity, memory, past, seconds
 from controlplane.training.services import Plan, TrainRequest, plan
-from workers.contract.names import MiB
-from workers.contract.states import JobState
 
 CHECKS = {
-    "columns": ("columns",),
+    "recipe": ("unknown_recipe",),
     "dataset": ("unknown_dataset", "dataset_not_ready", "wrong_format", "not_found"),
+    "columns": ("columns",),
     "params": ("invalid_params",),
-    "base_model": ("base_model_required", "no_base_model", "unknown_base_model", "base_model_not_ready", "wrong_architecture"),
+    "base_model": (
+        "base_model_required", "no_base_model", "unknown_base_model", "bad_hub_id", "base_model_not_ready", "wrong_architecture",
+    ),
     "resources": ("wrong_device", "one_device_only", "no_such_device", "will_not_fit"),
-}
+}  # fmt: skip
 MESSAGES = {
     "recipe": "The recipe is known.",
-    "params": "Every setting is in range.",
     "dataset": "The dataset is ready and of a type the recipe reads.",
+    "params": "Every setting is in range.",
     "columns": "Columns match the recipe.",
     "base_model": "The base model fits.",
     "resources": "A worker has the device and the memory.",
     "data": "The data can be learnt from.",
 }
-BASE_BYTES = 700 * MiB  # the libraries of a training process
 
 
 def dry_run(*, workspace: Any, request: TrainRequest) -> dict[str, Any]:
-    """{checks, estimate, queue}."""
+    """{checks: [{id, ok, warning, code, message, fix, places}], estimate, queue}. A warning does not keep the job from starting."""
     failed: dict[str, dict[str, Any]] = {}
     found: Plan | None = None
     try:
@@ -37,63 +40,95 @@ def dry_run(*, workspace: Any, request: TrainRequest) -> dict[str, Any]:
     except Problem as problem:
         if problem.status >= 500:
             raise
-        name = next(
-            (check for check, codes in CHECKS.items() if problem.code in codes), "recipe" if problem.code == "unknown_recipe" else "data"
-        )
-        details = "; ".join(str(e.get("msg", "")) for e in problem.errors) or problem.detail
-        failed[name] = {"id": name, "ok": False, "message": details, "fix": problem.hint or None}
+        failed = {check["id"]: check for check in _failed(problem)}
     checks = []
     for name, message in MESSAGES.items():
-        checks.append(failed.get(name) or {"id": name, "ok": True, "message": message, "fix": None})
-        if name in failed:
-            break  # what comes after was not looked at
+        checks.append(failed.get(name) or _check(name, message))
+        if (name in failed and name != "params") or (name == "columns" and "params" in failed):
+            break  # what comes after was not looked at; settings and columns are looked at together
+    if found:
+        checks += warnings(workspace, found)
     return {"checks": checks, "estimate": estimate(workspace, found), "queue": expected_queue(request)}
+
+
+def _check(name: str, message: str, **more: Any) -> dict[str, Any]:
+    return {"id": name, "ok": True, "warning": False, "code": None, "message": message, "fix": None, "places": [], **more}
+
+
+def _failed(problem: Problem) -> list[dict[str, Any]]:
+    """One check for each part the problem names: settings and columns may both be wrong at once."""
+    name = next((check for check, codes in CHECKS.items() if problem.code in codes), "data")
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for error in problem.errors:
+        place = str((error.get("loc") or ["", ""])[1]) if len(error.get("loc") or []) > 1 else ""
+        parts.setdefault(place if name == "params" and place in ("params", "columns") else name, []).append(error)
+    out = []
+    for part, errors in (parts or {name: []}).items():
+        text = "; ".join(str(error.get("msg", "")) for error in errors) or problem.detail
+        code = problem.code if part == name else part
+        out.append(_check(part, text, ok=False, code=code, fix=problem.hint or None, places=errors))
+    return out
+
+
+def warnings(workspace: Any, found: Plan) -> list[dict[str, Any]]:
+    """What would not stop the job but mislead it: test rows in training, memory that is short."""
+    out = []
+    if leaked := (found.version.statistics.get("health") or {}).get("leakage"):
+        text = f"{leaked} rows are also in test."
+        hint = "Scores on test would look better than they are."
+        out.append(_check("leakage", text, warning=True, code="leakage", fix=hint, places=[{"rows": leaked}]))
+    device = found.resources.device
+    need, room = memory(found.spec, base_name(found), base_bytes(found), past(workspace, found.spec)), capacity(device)
+    if room and need > room:
+        text = f"About {need} bytes of memory are needed; the largest {device} device has {room}."
+        out.append(_check("memory", text, warning=True, code="will_not_fit", fix="Choose a smaller model or a smaller batch."))
+    return out
+
+
+def base_name(found: Plan) -> str:
+    """How a request names the base model: `name@3` of the workspace, else its id; empty from scratch."""
+    base = found.base
+    return "" if base is None else f"{base.name}@{base.version}" if base.version else base.name
+
+
+def base_bytes(found: Plan) -> int:
+    """Bytes of the base model's weights, as far as they are known before it is fetched."""
+    if found.base is None:
+        return 0
+    listed = {model["id"]: int(model["size_bytes"]) for model in catalog.base_models(found.spec)}
+    return listed.get(found.base.catalog or "", 0) or sum(file.size for file in found.base.files)
+
+
+def rows_of(version: DatasetVersion) -> int:
+    return sum(version.splits.values()) or 1
 
 
 def estimate(workspace: Any, found: Plan | None) -> dict[str, Any]:
     """Seconds as a range with its basis: earlier jobs of the same recipe, scaled by rows; else a wide guess."""
     if found is None:
-        return {"seconds": None, "memory_bytes": None, "basis": "the request does not hold yet"}
-    rows = sum(found.version.splits.values()) or 1
-    rates, peaks = [], []
-    earlier = Job.objects.filter(workspace=workspace, recipe=found.spec.recipe, state=JobState.SUCCEEDED).order_by("-number")[:5]
-    for job in earlier:
-        seconds = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else 0
-        done = sum((job.work.get("dataset") or {}).get("rows", {}).values()) or 1
-        rates.append(seconds / done * epochs(found.params.model_dump()) / epochs(job.work.get("params") or {}))
-        peaks += [p for p in job.attempts.values_list("peak_bytes", flat=True) if p]
-    base = sum(f.size for f in found.base.files) if found.base else 0
-    memory = max(peaks, default=0) or BASE_BYTES + 4 * base
-    if rates:
-        low, high = min(rates) * rows, max(rates) * rows
-        return {
-            "seconds": [round(0.8 * low, 1), round(1.3 * high + 1, 1)],
-            "memory_bytes": memory,
-            "basis": f"from {len(rates)} earlier jobs",
-        }
-    if found.spec.method() == "majority":
-        return {"seconds": [1, 5], "memory_bytes": memory, "basis": "from a guess"}
-    per_row = 0.004 * epochs(found.params.model_dump())
-    return {"seconds": [round(10 + rows * per_row * 0.3), round(30 + rows * per_row * 3)], "memory_bytes": memory, "basis": "from a guess"}
-
-
-def epochs(params: dict[str, Any]) -> float:
-    return float(params.get("epochs") or 1)
+        return {"seconds": None, "memory_bytes": None, "basis": "the request does not hold yet", "jobs": 0}
+    before: Past = past(workspace, found.spec)
+    return {
+        "seconds": seconds(found.spec, found.params.model_dump(), rows_of(found.version), before),
+        "memory_bytes": memory(found.spec, base_name(found), base_bytes(found), before),
+        "basis": f"from {len(before.rates)} earlier jobs" if before.rates else "from a guess",
+        "jobs": len(before.rates),
+    }
 
 
 def expected_queue(request: TrainRequest) -> dict[str, Any]:
-    """Where it would stand, and why it would wait."""
+    """Where it would stand, and why it would wait. code: no_worker | waiting_for_device | behind_others, None when it starts at once."""
     waiting = len(queue())
     device = request.resources.device if request.resources else "cpu"
     places = hosts()
     if not places:
         known = Worker.objects.exists()
-        return {"position": waiting + 1, "wait_seconds": None, "reason": "No worker is online." if known else "No worker has joined yet."}
-    free = any(set(h.devices(device)) - h.whole for h in places)
+        reason = "No worker is online." if known else "No worker has joined yet."
+        return {"position": waiting + 1, "wait_seconds": None, "reason": reason, "code": "no_worker", "free": 0, "devices": 0}
+    free = sum(len(set(host.devices(device)) - host.whole) for host in places)
+    shown = {"position": waiting + 1, "free": free, "devices": sum(len(host.devices(device)) for host in places)}
     if free and not waiting:
-        return {"position": 1, "wait_seconds": 0, "reason": None}
-    return {
-        "position": waiting + 1,
-        "wait_seconds": None,
-        "reason": "Every device is in use." if not free else f"{waiting} jobs are before it.",
-    }
+        return shown | {"wait_seconds": 0, "reason": None, "code": None}
+    if not free:
+        return shown | {"wait_seconds": None, "reason": "Every device is in use.", "code": "waiting_for_device"}
+    return shown | {"wait_seconds": None, "reason": f"{waiting} jobs are before it.", "code": "behind_others"}
