@@ -178,3 +178,5 @@ def test_a_folder_that_is_no_classifier_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         serve.load(tmp_path, "cpu", 1)
     assert caught.value.code == "bad_base_model"
+    assert "the folder" in caught.value.message
+    assert str(tmp_path) not in caught.value.message  # where it lay on the worker's disk helps nobody

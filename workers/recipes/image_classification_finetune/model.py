@@ -24,6 +24,7 @@ from transformers import (
 from workers.contract.recipe import UserError
 from workers.lib import images
 from workers.lib.device import moved
+from workers.lib.said import said
 from workers.recipes.image_classification_finetune.spec import ImageClassificationFinetune
 
 SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -106,7 +107,7 @@ def opened(folder: Path, **overrides: Any) -> PreTrainedModel:
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "Bring a Hugging Face folder of an image model (ResNet, EfficientNet, ViT, …) with config.json and model.safetensors."
-        raise UserError("bad_base_model", f"the model cannot be opened as an image classifier: {error}", hint) from error
+        raise UserError("bad_base_model", f"the model cannot be opened as an image classifier: {said(error, folder)}", hint) from error
     return model
 
 
@@ -116,7 +117,7 @@ def processor_of(folder: Path) -> Any:
         return AutoImageProcessor.from_pretrained(str(folder), **SAFE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "The folder needs preprocessor_config.json."
-        raise UserError("bad_base_model", f"the model does not say how pictures are prepared: {error}", hint) from error
+        raise UserError("bad_base_model", f"the model does not say how pictures are prepared: {said(error, folder)}", hint) from error
 
 
 def fixed_size(folder: Path) -> int:

@@ -22,6 +22,7 @@ from transformers import (
 
 from workers.contract.recipe import UserError
 from workers.lib.device import moved, serving_dtype
+from workers.lib.said import said
 from workers.lib.text import Rows, padded
 from workers.recipes.text_classification_finetune.spec import TextClassificationFinetune
 
@@ -40,7 +41,7 @@ def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder), **SAFE)
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "Bring a folder with tokenizer.json, or the vocabulary files of a tokenizer transformers knows."
-        raise UserError("bad_base_model", f"the model's tokenizer cannot be read: {error}", hint) from error
+        raise UserError("bad_base_model", f"the model's tokenizer cannot be read: {said(error, folder)}", hint) from error
     return tokenizer
 
 
@@ -92,7 +93,7 @@ def opened(folder: Path, **overrides: Any) -> PreTrainedModel:
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "Bring a Hugging Face folder of an encoder (BERT, RoBERTa, XLM-R, …) with config.json and model.safetensors."
-        raise UserError("bad_base_model", f"the base model cannot be opened as a text classifier: {error}", hint) from error
+        raise UserError("bad_base_model", f"the base model cannot be opened as a text classifier: {said(error, folder)}", hint) from error
     return model
 
 

@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from workers.contract.recipe import UserError
+from workers.lib.said import said
 from workers.recipes.text_generation_pretrain.spec import TextGenerationPretrain
 
 SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -85,7 +86,7 @@ def opened(
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "The folder must hold config.json, model.safetensors and tokenizer.json of a causal language model."
-        raise UserError("bad_model", f"the model cannot be opened: {error}", hint) from error
+        raise UserError("bad_model", f"the model cannot be opened: {said(error, folder)}", hint) from error
     return model, tokenizer
 
 
