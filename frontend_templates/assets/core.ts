@@ -8,10 +8,13 @@ import { loadIslands } from "./lib/islands";
 import { startKeys } from "./lib/keys";
 import { startMenus } from "./lib/menus";
 import { markScrollers, startScrollers } from "./lib/scrollers";
+import { startSamples } from "./lib/samples";
+import { startTicks } from "./lib/ticks";
 import { localTimes } from "./lib/times";
-import { startTheme } from "./lib/theme";
-
 import { startShares } from "./lib/shares";
+import { startTheme } from "./lib/theme";
+import { startUndo } from "./lib/undo";
+
 function upgrade(root: ParentNode): void {
   localTimes(root);
   loadIslands(root);
@@ -22,11 +25,12 @@ startTheme();
 startMenus();
 startDialogs();
 startCopy();
+startUndo();
 startForms();
 startKeys();
 startScrollers();
-startHtmx(upgrade);
-upgrade(document);
 startShares();
 startTicks();
 startSamples();
+startHtmx(upgrade);
+upgrade(document);

@@ -18,6 +18,7 @@ from controlplane import complaints, openapi
 from controlplane.data import api as data
 from controlplane.errors import CONTENT_TYPE, Problem, standard
 from controlplane.jobs import api as jobs
+from controlplane.notifications import api as notifications
 from controlplane.registry import api as registry
 from controlplane.serving import api as serving
 from controlplane.training import api as training
@@ -77,7 +78,7 @@ def merged(routers: Sequence[Router]) -> Router:
     return whole
 
 
-api.add_router("", merged([workspaces.root, api_keys.root, training.recipes]))
+api.add_router("", merged([workspaces.root, api_keys.root, notifications.root, training.recipes]))
 api.add_router(
     "/workspaces/{ws}",
     merged([workspaces.router, api_keys.router, data.router, training.router, jobs.router, registry.router, serving.router]),

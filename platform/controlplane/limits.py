@@ -34,6 +34,7 @@ LIMITS: dict[str, Limit] = {
     "workspaces_per_user": Limit(100, "workspaces", "Workspaces one person may own"),
     "members_per_workspace": Limit(1000, "members", "Members and open invitations of a workspace"),
     "tokens_per_user": Limit(200, "tokens", "API tokens of one person"),
+    "notification_seconds": Limit(90 * DAY, "seconds", "How long news stays in the inbox"),
     "invitation_seconds": Limit(7 * DAY, "seconds", "How long an invitation link works"),
     "signin_link_seconds": Limit(900, "seconds", "How long a one-time sign-in link works"),
     "sockets_per_user": Limit(200, "sockets", "Open websockets of one person on one web process"),

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from controlplane.data import services as data
 from controlplane.errors import Problem
-from controlplane.jobs import leases, metrics
+from controlplane.jobs import leases, metrics, telling
 from controlplane.jobs.models import Allocation, Attempt, Job
 from controlplane.jobs.transitions import Conflict, move, now
 from controlplane.registry import services as registry
@@ -45,6 +45,7 @@ def settle_final(job: Job) -> None:
     end = End(outcome="cancelled" if job.state == JobState.CANCELLED else "failed", error=job.error)
     model = settle(job, end)
     Job.objects.filter(pk=job.pk).update(settled=True, model=model or job.model)
+    telling.ended(job)
 
 
 def settle_all() -> int:
@@ -79,6 +80,7 @@ def finish(job: Job, end: End) -> None:
         move(job, state, **fields)
     except Conflict:
         return  # somebody else has ended it
+    telling.ended(job)
 
 
 def held_out(job: Job, results: dict[str, float]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "controlplane.accounts",
     "controlplane.workspaces",
     "controlplane.audit",
+    "controlplane.notifications",
     "controlplane.jobs",
     "controlplane.data",
     "controlplane.registry",

@@ -1,6 +1,7 @@
 """Static files straight from where they lie, without a collecting step and without Django: hashed names are kept for ever.
 
-Files are found when the process starts, and again after a new build; compressed twins (`.br`, `.gz`) beside them are used when the browser takes them.
+Files are found when the process starts, and again after a new build; the compressed twins (`.br`, `.gz`) beside them are used when
+the browser takes them.
 """
 
 import re

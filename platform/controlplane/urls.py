@@ -15,5 +15,5 @@ urlpatterns = [
     path("internal/v1/", include((inbox.urlpatterns, "inbox"))),
     path("accounts/", include("allauth.urls")),
     path("", include("controlplane.guide.urls")),
-    *(path("", include(f"controlplane.{room}.urls")) for room in ("workspaces", "data", "training", "jobs", "registry", "serving")),
+    *(path("", include(f"controlplane.{room}.urls")) for room in ("workspaces", "notifications", "data", "training", "jobs", "registry", "serving")),
 ]

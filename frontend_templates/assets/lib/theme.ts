@@ -8,17 +8,21 @@ export function startTheme(): void {
     const form = event.target as HTMLFormElement;
     if (!form.matches("form[data-theme-form]")) return;
     event.preventDefault();
-    const root = document.documentElement;
-    const chosen = NEXT[root.dataset.theme ?? "system"] ?? "system";
-    root.dataset.theme = chosen;
-    const field = form.elements.namedItem("theme") as HTMLInputElement;
-    const body = new FormData(form);
-    body.set("theme", chosen);
-    field.value = NEXT[chosen] ?? "system";
-    for (const mark of form.querySelectorAll<HTMLElement>("[data-for-theme]")) mark.hidden = mark.dataset.forTheme !== chosen;
-    void fetch(form.action, { method: "POST", body, redirect: "manual" });
-    document.dispatchEvent(new CustomEvent("slipway:theme"));
+    setTheme(NEXT[document.documentElement.dataset.theme ?? "system"] ?? "system");
   });
+}
+
+/** Shows the theme now and remembers it, as the form of the top bar would. */
+export function setTheme(chosen: string): void {
+  const form = document.querySelector<HTMLFormElement>("form[data-theme-form]");
+  if (!form || !NEXT[chosen]) return;
+  document.documentElement.dataset.theme = chosen;
+  const body = new FormData(form);
+  body.set("theme", chosen);
+  (form.elements.namedItem("theme") as HTMLInputElement).value = NEXT[chosen] ?? "system";
+  for (const mark of form.querySelectorAll<HTMLElement>("[data-for-theme]")) mark.hidden = mark.dataset.forTheme !== chosen;
+  void fetch(form.action, { method: "POST", body, redirect: "manual" });
+  document.dispatchEvent(new CustomEvent("slipway:theme"));
 }
 
 /** The colour a token has right now, as the canvas understands it. */

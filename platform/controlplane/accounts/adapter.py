@@ -45,6 +45,7 @@ class AccountAdapter(DefaultAccountAdapter):
 def remember_wishes(response: HttpResponse, user: User) -> HttpResponse:
     """Language, theme and time zone as cookies, so that the next first paint is right without asking the database."""
     wishes = {settings.LANGUAGE_COOKIE_NAME: user.language, "theme": user.theme, "timezone": user.timezone}
+    wishes["keys"] = "on" if user.keys else "off"
     for name, value in wishes.items():
         if value:
             response.set_cookie(name, value, max_age=settings.LANGUAGE_COOKIE_AGE, samesite="Lax", secure=settings.HTTPS)

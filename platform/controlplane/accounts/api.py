@@ -13,6 +13,7 @@ class PersonOut(Schema):
     language: str
     theme: str
     timezone: str
+    keys: bool
 
 
 class PersonIn(Schema):
@@ -23,9 +24,10 @@ class PersonIn(Schema):
     language: str | None = None
     theme: str | None = None
     timezone: str | None = Field(None, max_length=64)
+    keys: bool | None = None
 
 
-def show_person(user: User) -> dict[str, str]:
+def show_person(user: User) -> dict[str, str | bool]:
     return {
         "id": str(user.pk),
         "email": user.email,
@@ -33,4 +35,5 @@ def show_person(user: User) -> dict[str, str]:
         "language": user.language,
         "theme": user.theme,
         "timezone": user.timezone,
+        "keys": user.keys,
     }

@@ -30,7 +30,8 @@ def create_person(*, email: str, name: str = "", password: str | None = None) ->
         validate_email(email)
     except ValidationError as error:
         raise Problem(422, "bad_email", f"{email!r} is not an email address.") from error
-    user = User.objects.create_user(email, password, name=name)
+    first = not User.objects.exists()
+    user = User.objects.create_user(email, password, name=name, is_staff=first)  # who sets it up also runs it
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     welcome(user=user)
     return user
@@ -45,6 +46,15 @@ def welcome(*, user: User) -> None:
 def first_person() -> User | None:
     """Who set this installation up: the earliest person who can still sign in."""
     return User.objects.filter(is_active=True).order_by("pk").first()
+
+
+@transaction.atomic
+def set_operator(*, user: User, operator: bool) -> None:
+    """Lets a person look at everything at /admin and drain workers, or no longer."""
+    if user.is_staff != operator:
+        user.is_staff = operator
+        user.save(update_fields=["is_staff"])
+        record(action="person.operator" if operator else "person.no_operator", target=user)
 
 
 def create_signin_code(*, user: User) -> str:
@@ -65,7 +75,7 @@ def use_signin_code(*, code: str) -> User | None:
 
 
 def change_settings(*, user: User, **changes: Any) -> User:
-    """name, language, theme, timezone; validated by the model's own fields."""
+    """name, language, theme, timezone, keys; validated by the model's own fields."""
     for field, value in changes.items():
         setattr(user, field, value)
     try:

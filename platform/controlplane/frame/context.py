@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from controlplane.frame import assets, slots
+from controlplane.frame.keys import KEYS
 
 THEMES = ("system", "light", "dark")
 
@@ -24,5 +25,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "workspace": workspace,
         "role": getattr(request, "role", None),
         "switcher": SimpleLazyObject(lambda: [space for spaces in slots.switchers for space in spaces(request)]),
+        "keys_off": request.COOKIES.get("keys") == "off",
+        "key_list": KEYS,
+        "commands": lambda: [one._asdict() for offer in slots.commands for one in offer(request)],
+        "unread": SimpleLazyObject(lambda: sum(inbox(request) for inbox in slots.inboxes)),
         "counts": SimpleLazyObject(lambda: {name: count(workspace) for name, count in slots.counters.items()} if workspace else {}),
     }

@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 PICTURES = re.compile(r"^(?:\.\./)+pictures/([\w-]+\.png)$")
+NOTE = re.compile(r"^<!-- .* -->\n", re.M)  # marks for scripts
 BESIDE = re.compile(r"^([a-z0-9-]+)\.md(#.*)?$")
 
 
@@ -33,7 +34,7 @@ class Prose(NamedTuple):
 def prose(text: str, *, links: str) -> Prose:
     """links: where the files beside this one have their pages, such as `/guide/en/`."""
     engine = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = engine.parse(text)
+    tokens = engine.parse(NOTE.sub("", text))
     title, parts, ids = "", [], _Anchors()
     for at, token in enumerate(tokens):
         if token.type == "heading_open":

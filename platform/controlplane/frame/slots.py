@@ -118,7 +118,10 @@ def panel(tab: str) -> Callable[[Callable[[Any, Any], Card]], Callable[[Any, Any
 
 
 def first_step(kind: str) -> Callable[[Callable[[Any], dict[str, Any]]], Callable[[Any], dict[str, Any]]]:
-    """Registers a stop of the first run: workspace → {done, text, url, action}."""
+    """Registers a stop of the first run: workspace → {done, live, text, url, action, fields, also, percent}.
+
+    live: it is under way · fields: the action is a form with these, else a link · also: [(words, address)] beside it.
+    """
 
     def register(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
         first_steps[kind] = step

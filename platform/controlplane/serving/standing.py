@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controlplane.serving import telling
 from controlplane.serving.models import Endpoint, Replica, Revision
 from workers.contract.states import EndpointState, JobState, ReplicaState
 
@@ -13,8 +14,10 @@ def settle(endpoint: Endpoint) -> None:
     endpoint.refresh_from_db(fields=["plan", "desired"])
     state, reason, error = judge(endpoint)
     if (state, reason, error) != (endpoint.state, endpoint.reason, endpoint.error):
+        before, reason_before = endpoint.state, endpoint.reason
         endpoint.state, endpoint.reason, endpoint.error = state, reason, error
         endpoint.save(update_fields=["state", "reason", "error", "updated_at"])
+        telling.changed(endpoint, before, reason_before)
 
 
 def judge(endpoint: Endpoint) -> tuple[str, dict[str, Any] | None, dict[str, Any] | None]:

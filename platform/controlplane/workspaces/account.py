@@ -32,9 +32,10 @@ LIFETIMES = (("30", _("In 30 days")), ("90", _("In 90 days")), ("365", _("In a y
 
 
 def last_place(request: HttpRequest) -> Workspace | None:
-    """The workspace the person was in, so that the sidebar stays; these pages belong to no workspace."""
+    """The workspace the person was in, else their first, so that the sidebar stays; these pages belong to no workspace."""
     asked = request.GET.get("ws") or request.COOKIES.get(LAST, "")
-    member = Membership.objects.filter(user_id=request.user.pk or 0, workspace__slug=asked).select_related("workspace").first()
+    mine = Membership.objects.filter(user_id=request.user.pk or 0).select_related("workspace").order_by("pk")
+    member = mine.filter(workspace__slug=asked).first() or mine.first()
     if member is None:
         return None
     request.workspace, request.role = member.workspace, Role(member.role)  # type: ignore[attr-defined]
@@ -76,7 +77,8 @@ def account(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     last_place(request)
     fields = ("name", "language", "theme", "timezone")
-    form = {field: request.POST.get(field, getattr(user, field)) for field in fields}
+    form: dict[str, Any] = {field: request.POST.get(field, getattr(user, field)) for field in fields}
+    form["keys"] = "on" in request.POST.getlist("keys") if request.method == "POST" else user.keys
     wrong: dict[str, str] = {}
     if request.method == "POST":
         try:
@@ -88,6 +90,7 @@ def account(request: HttpRequest) -> HttpResponse:
             return remember_wishes(redirect("account"), user)
     context = {
         "nav": "account",
+        "tab": "profile",
         "crumbs": [(_("Account settings"), "")],
         "form": form,
         "wrong": wrong,

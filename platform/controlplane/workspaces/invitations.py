@@ -16,6 +16,7 @@ from controlplane.accounts.services import digest
 from controlplane.audit.services import record
 from controlplane.errors import Problem
 from controlplane.limits import INVITATION_SECONDS, limit
+from controlplane.workspaces.events import invitation_accepted
 from controlplane.workspaces.models import Invitation, Membership, Role, Workspace
 from controlplane.workspaces.services import add_member
 
@@ -92,7 +93,9 @@ def accept(*, code: str, user: User) -> Membership:
     if invitation is None or Invitation.objects.filter(pk=invitation.pk, accepted_at=None).update(accepted_at=now, accepted_by=user) != 1:
         raise Problem(404, "invitation_gone", "This invitation was used, withdrawn or is too old.", "Ask for a new one.")
     record(action="invitation.accept", target=("invitation", invitation.email), workspace=invitation.workspace_id, request_or_actor=user)
-    return add_member(workspace=invitation.workspace, user=user, role=invitation.role)
+    membership = add_member(workspace=invitation.workspace, user=user, role=invitation.role)
+    invitation_accepted.send(sender=Invitation, invitation=invitation, user=user)
+    return membership
 
 
 def _link(base_url: str, code: str) -> str:

@@ -11,6 +11,7 @@ from controlplane.errors import Problem
 from controlplane.limits import limit
 from controlplane.names import check_slug, check_title, slugify
 from controlplane.workspaces import revocation
+from controlplane.workspaces.events import role_changed
 from controlplane.workspaces.models import ApiToken, Membership, Role, Scope, Workspace
 from controlplane.workspaces.tokens import end_membership_tokens
 
@@ -93,6 +94,7 @@ def change_role(*, membership: Membership, role: str, acting: Role) -> Membershi
     record(action="member.update", target=membership.user, workspace=membership.workspace_id, data={"from": before, "to": role})
     user, workspace = membership.user_id, membership.workspace_id
     transaction.on_commit(lambda: revocation.announce(user=user, workspace=workspace))
+    role_changed.send(sender=Membership, membership=membership)
     return membership
 
 

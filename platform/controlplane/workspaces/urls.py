@@ -14,6 +14,7 @@ urlpatterns = [
     path("workspaces/new", views.new_workspace, name="new-workspace"),
     path("invitations/<str:code>", views.join, name="join"),
     path("w/<slug:ws>", views.home, name="home"),
+    path("w/<slug:ws>/first-steps", views.first_run, name="first-steps"),
     path("w/<slug:ws>/search", views.search, name="search"),
     path("w/<slug:ws>/settings", views.workspace, name="workspace"),
     path("w/<slug:ws>/members", views.members, name="members"),

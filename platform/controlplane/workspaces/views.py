@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -15,7 +15,7 @@ from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.paging import listing
 from controlplane.workspaces import invitations, services
 from controlplane.workspaces.access import needs, public, signed_in
-from controlplane.workspaces.models import Invitation, Membership, Role
+from controlplane.workspaces.models import Invitation, Membership, Role, Workspace
 from controlplane.workspaces.nav import LAST, pages, switcher
 
 ABILITIES = (
@@ -27,6 +27,8 @@ ABILITIES = (
     (_("See the audit log"), Role.ADMIN),
     (_("Manage owners and workspace"), Role.OWNER),
 )
+HIDDEN = "first-steps"  # cookie: who has put them away
+YEAR = 365 * 86400
 STEPS = (
     ("dataset", _("Add data"), _("Upload a table, texts or pictures.")),
     ("job", _("Train"), _("Start with the settings that are filled in.")),
@@ -51,21 +53,44 @@ def root(request: HttpRequest) -> HttpResponse:
 def home(request: HttpRequest, ws: str) -> HttpResponse:
     """First the way to a first answer; once an endpoint exists, what needs attention and what runs."""
     space = request.workspace  # type: ignore[attr-defined]
-    known = {kind: step(space) for kind, step in slots.first_steps.items()}
-    steps: list[dict[str, Any]] = []
-    for kind, title, text in STEPS:
-        found = known.get(kind, {"done": False})
-        here = not found["done"] and all(step["done"] for step in steps)
-        steps.append({"title": title, "text": text, "here": here, **{key: value for key, value in found.items() if value != ""}})
+    steps = first_steps(space)
+    hidden = request.COOKIES.get(f"{HIDDEN}-{space.slug}") == "yes"
+    finished = all(step["done"] for step in steps)
     context = {
         "nav": "home",
         "crumbs": [(_("Home"), "")],
         "steps": steps,
-        "first_run": not all(step["done"] for step in steps),
+        "first_run": not hidden and not finished,
+        "hidden": hidden and not finished,
+        "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
         "cards": [made for make in slots.cards.values() if (made := make(request))],
     }
     answer = page(request, "workspaces/home.html", context)
-    answer.set_cookie(LAST, ws, max_age=365 * 86400, samesite="Lax")
+    answer.set_cookie(LAST, ws, max_age=YEAR, samesite="Lax")
+    return answer
+
+
+def first_steps(space: Workspace) -> list[dict[str, Any]]:
+    """The four stops with their state; the first that is not done is here and has the button."""
+    steps: list[dict[str, Any]] = []
+    for kind, title, text in STEPS:
+        found = slots.first_steps[kind](space) if kind in slots.first_steps else {}
+        here = not found.get("done") and all(step["done"] for step in steps)
+        given = {key: value for key, value in found.items() if value != ""}
+        steps.append({"title": title, "text": text, "done": False, "here": here, "form": "fields" in found, **given})
+    return steps
+
+
+@require_POST
+@needs("viewer")
+def first_run(request: HttpRequest, ws: str) -> HttpResponse:
+    """Puts the first steps away in this browser, or brings them back."""
+    answer = redirect("home", ws=ws)
+    name = f"{HIDDEN}-{request.workspace.slug}"  # type: ignore[attr-defined]
+    if request.POST.get("hide"):
+        answer.set_cookie(name, "yes", max_age=YEAR, samesite="Lax", httponly=True)
+    else:
+        answer.delete_cookie(name)
     return answer
 
 
@@ -74,10 +99,12 @@ def home(request: HttpRequest, ws: str) -> HttpResponse:
 def search(request: HttpRequest, ws: str) -> HttpResponse:
     """By name over pages and everything the rooms have; also what Ctrl K shows."""
     q = request.GET.get("q", "").strip()[:100]
-    groups: list[Any] = []
-    if q:
-        groups = [(_("Pages"), pages(ws, q)), *(find(request.workspace, q) for find in slots.searches)]  # type: ignore[attr-defined]
-        groups = [group for group in groups if group[1]]
+    groups = [found for find in slots.searches if (found := find(request.workspace, q))[1]] if q else []  # type: ignore[attr-defined]
+    if "application/json" in request.headers.get("Accept", ""):  # the palette knows the pages by itself
+        named = [{"title": str(title), "rows": [{"name": str(a), "note": str(b), "url": c} for a, b, c in rows]} for title, rows in groups]
+        return JsonResponse({"groups": named})
+    if q and (found_pages := pages(ws, q)):
+        groups = [(_("Pages"), found_pages), *groups]
     context = {"q": q, "groups": groups, "crumbs": [(_("Search"), "")]}
     return page(request, "workspaces/search.html", context, parts=("found",))
 

@@ -3,7 +3,9 @@
 import gzip
 import json
 import os
+import resource
 import socket
+import time
 
 import pytest
 
@@ -58,12 +60,31 @@ def test_I46_a_chunked_body_is_counted_as_it_comes(people: People, server: Serve
     assert say(server, request, *[chunk] * 80)[0] == 413
 
 
-def test_I46_a_compressed_body_is_not_taken(people: People, server: Server) -> None:
-    bomb = gzip.compress(b'{"slug": "' + b"a" * 5_000_000 + b'"}')
-    more = {"Content_Type": "application/json", "Content_Encoding": "gzip", "Content_Length": str(len(bomb))}
-    status, answer = say(server, head(server, "POST", "/api/v1/workspaces", people.alice.token, **more), bomb)
-    assert status == 415
-    assert b"compressed_body" in answer
+def packed(server: Server, token: str, body: bytes, encoding: str = "gzip") -> tuple[int, bytes]:
+    more = {"Content_Type": "application/json", "Content_Encoding": encoding, "Content_Length": str(len(body))}
+    return say(server, head(server, "POST", "/api/v1/workspaces", token, **more), body)
+
+
+def test_I46_a_compressed_body_is_counted_as_it_is_unpacked(people: People, server: Server) -> None:
+    """A megabyte that would become a gigabyte is given up at the limit of what it may become."""
+    bomb = gzip.compress(b'{"slug": "' + bytes(1 << 30) + b'"}', 1)
+    assert 1_000_000 < len(bomb) < 4 << 20
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status, answer = packed(server, people.alice.token, bomb)
+    assert (status, json.loads(answer.split(b"\r\n\r\n", 1)[1])["code"]) == (413, "too_large")
+    assert time.monotonic() - begun < 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB
+
+
+def test_I46_what_is_packed_in_another_way_or_badly_is_refused(people: People, server: Server) -> None:
+    body = gzip.compress(b'{"slug": "packed", "title": "Packed"}')
+    assert packed(server, people.alice.token, body)[0] == 201
+    for broken in (body[:-4], b"no gzip at all", body + body, body + b"more"):
+        status, answer = packed(server, people.alice.token, broken)
+        assert (status, b"bad_encoding" in answer) == (400, True)
+    for encoding in ("br", "deflate", "gzip, gzip", "zstd"):
+        status, answer = packed(server, people.alice.token, body, encoding)
+        assert (status, b"unknown_encoding" in answer) == (415, True)
 
 
 def test_I47_two_lengths_are_one_too_many(people: People, server: Server) -> None:
@@ -116,6 +137,20 @@ def test_a_static_file_that_was_replaced_meanwhile_is_not_found(server: Server) 
     finally:
         del statics.shelf.files["/static/old.js"]
     assert (status, b"Not found" in answer) == (404, True)
+
+
+def test_a_new_build_is_found_without_a_new_start(server: Server) -> None:
+    from controlplane.asgi import statics
+
+    name = next(name for name in statics.shelf.files if name.startswith("/static/built/core-") and name.endswith(".js"))
+    found = statics.shelf.files.pop(name)
+    statics.scanned = time.monotonic()
+    try:
+        assert say(server, head(server, "GET", name, Connection="close"))[0] == 404
+        statics.scanned -= 60
+        assert say(server, head(server, "GET", name, Connection="close"))[0] == 200
+    finally:
+        statics.shelf.files[name] = found
 
 
 def test_many_requests_share_a_few_threads(people: People, server: Server) -> None:

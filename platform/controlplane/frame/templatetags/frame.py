@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
@@ -74,9 +74,15 @@ def lineage(thread: slots.Thread) -> SafeString:
 @register.simple_tag
 def words(island: str) -> SafeString:
     """The words a script says, as a JSON block inside its tag."""
-    text = json.dumps({key: str(word) for key, word in WORDS[island].items()}, ensure_ascii=False)
+    return json_block({key: str(word) for key, word in WORDS[island].items()})
+
+
+@register.simple_tag
+def json_block(value: Any, attribute: str = "") -> SafeString:
+    """Data for a script, as a JSON block inside its tag."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return mark_safe(f'<script type="application/json">{safe}</script>')  # noqa: S308 our own words, angle brackets escaped
+    return mark_safe(f'<script type="application/json" {escape(attribute)}>{safe}</script>')  # noqa: S308 angle brackets escaped
 
 
 @register.filter

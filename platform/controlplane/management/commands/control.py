@@ -15,6 +15,7 @@ from controlplane import artifacts, outcomes
 from controlplane.data import services as data
 from controlplane.jobs import leases, scheduler, store
 from controlplane.jobs.models import EventChunk, Job
+from controlplane.notifications import services as notifications
 from controlplane.serving import services as serving
 from controlplane.workspaces import idempotency
 from workers.contract.home import door_url
@@ -107,6 +108,7 @@ class Command(BaseCommand):
             Loop("fold", fold, 5.0, sight),
             Loop("expire uploads", data.expire_uploads, 60.0, sight),
             Loop("forget old calls", idempotency.forget_old_calls, 600.0, sight),
+            Loop("forget old news", notifications.forget_old, 3600.0, sight),
             Loop("sweep", lambda: artifacts.sweep(older_than=time.time() - 86400), 3600.0, sight),
         ]
         while not stop.is_set():

@@ -1,0 +1,137 @@
+"""The frame in a real browser: the palette, the keys, the inbox, undo."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import House
+from tests.browser.pages import NARROW
+
+pytestmark = [pytest.mark.browser, pytest.mark.torch]
+
+
+def chosen(page: Page) -> str:
+    """What the palette's choice says, as a screen reader follows it."""
+    field = page.get_by_role("combobox", name="Search or jump to…")
+    name = field.get_attribute("aria-activedescendant")
+    return page.locator(f"#{name}").inner_text().split("\n")[0] if name else ""
+
+
+def test_the_palette_goes_acts_and_searches_by_keyboard(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto(house.home)
+        page.keyboard.press("Control+k")
+        field = page.get_by_role("combobox", name="Search or jump to…")
+        expect(field).to_be_focused()
+        assert chosen(page) == "Home"
+        page.keyboard.press("ArrowDown")
+        assert chosen(page) == "Datasets"
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowUp")
+        assert chosen(page) == "Show all keys"
+        page.keyboard.type("theme dark")
+        page.keyboard.press("Enter")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("baseline")
+        page.get_by_role("option", name=re.compile("baseline #")).wait_for()
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(rf"{house.home}/(jobs|models|endpoints)/"))
+        page.keyboard.press("Control+k")
+        page.keyboard.press("Escape")
+        expect(field).to_be_hidden()
+
+
+def test_nothing_is_searched_while_an_input_method_composes(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto(house.home)
+        page.keyboard.press("Control+k")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/search" in request.url else None)
+        client = page.context.new_cdp_session(page)
+        client.send("Input.imeSetComposition", {"text": "xunlian", "selectionStart": 7, "selectionEnd": 7})
+        page.wait_for_timeout(400)
+        assert asked == []
+        with page.expect_request(lambda request: "/search" in request.url):
+            client.send("Input.insertText", {"text": "训练"})
+
+
+def test_keys_go_walk_and_tell_what_they_are(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto(house.home)
+        page.keyboard.press("g")
+        page.keyboard.press("j")
+        page.wait_for_url(f"**{house.home}/jobs")
+        page.keyboard.press("j")
+        first = page.evaluate("document.activeElement.closest('[data-row]')?.innerText")
+        page.keyboard.press("j")
+        second = page.evaluate("document.activeElement.closest('[data-row]')?.innerText")
+        assert first
+        assert second
+        assert first != second
+        page.keyboard.press("x")
+        assert page.evaluate("document.activeElement.closest('[data-row]').querySelector('[data-tick]').checked")
+        page.keyboard.press("k")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(rf"{house.home}/jobs/\d+"))
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("c")
+        page.wait_for_url(f"**{house.home}/jobs/new")
+        page.goto("/account")
+        page.get_by_label("Name").focus()
+        page.keyboard.press("g")
+        page.keyboard.press("h")
+        page.wait_for_timeout(200)
+        assert page.url.endswith("/account")
+
+
+def test_single_keys_can_be_switched_off(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto("/account")
+        page.get_by_label("Single keys").uncheck()
+        page.get_by_role("button", name="Save settings").click()
+        page.get_by_role("status").filter(has_text="Settings saved").wait_for()
+        page.keyboard.press("?")
+        page.wait_for_timeout(200)
+        expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+        page.keyboard.press("Control+k")
+        expect(page.get_by_role("combobox", name="Search or jump to…")).to_be_focused()
+        page.keyboard.press("Escape")
+        page.get_by_label("Single keys").check()
+        page.get_by_role("button", name="Save settings").click()
+        page.get_by_role("status").filter(has_text="Settings saved").wait_for()
+
+
+def test_the_bell_tells_what_ended_and_leads_there(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto(house.home)
+        bell = page.get_by_role("button", name=re.compile("Inbox"))
+        bell.click()
+        menu = page.get_by_role("menu", name="Inbox")
+        menu.get_by_role("menuitem", name=re.compile(r"baseline #\d+ has finished")).click()
+        page.wait_for_url(re.compile(rf"{house.home}/jobs/\d+"))
+        page.goto("/inbox")
+        assert page.locator(".news > li").count() >= 3
+        page.get_by_role("button", name="Mark all as read").click()
+        page.get_by_text("Everything is read").wait_for()
+        assert page.locator(".news > .unread").count() == 0
+        expect(page.locator(".bell")).to_have_attribute("data-unread", "0")
+
+
+def test_what_is_revoked_can_be_taken_back_for_ten_seconds(house: House) -> None:
+    made = house.api.post("…/invitations", {"email": "undo@example.org", "role": "viewer"})
+    with house.desk.page(size=NARROW) as (page, _):
+        page.goto(f"{house.home}/members")
+        row = page.get_by_role("row", name=re.compile("undo@example.org"))
+        row.get_by_role("button", name="Revoke").click()
+        expect(row).to_be_hidden()
+        page.get_by_role("button", name="Undo").click()
+        expect(row).to_be_visible()
+        assert any(item["id"] == made["id"] for item in house.api.get("…/invitations")["items"])
+        row.get_by_role("button", name="Revoke").click()
+        page.goto(f"{house.home}/jobs")  # leaving sends it
+        page.wait_for_timeout(500)
+        assert not any(item["id"] == made["id"] for item in house.api.get("…/invitations")["items"])
