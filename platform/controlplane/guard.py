@@ -1,10 +1,11 @@
-"""The gate before everything: known hosts only, a name for each request, and bodies that are refused before they are read.
+"""The gate before everything: known hosts only, a name for each request, bodies that are refused before they are read or unpacked.
 
 A raw ASGI wrapper around Django, static files and uploads; uploads count their parts themselves, the gateway keeps its own gate.
 """
 
 import re
 import secrets
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -63,12 +64,32 @@ def refusal(scope: Scope) -> Problem | None:
         return Problem(400, "bad_length", "The request says in two ways how long it is.")
     if lengths and not lengths[0].isdigit():
         return Problem(400, "bad_length", "Content-Length is not a number.")
-    if header(scope, b"content-encoding") not in {None, b"", b"identity"}:
-        return Problem(415, "compressed_body", "Compressed request bodies are not taken.", "Send it without Content-Encoding.")
     most = body_limit(scope)
+    if header(scope, b"content-encoding") not in ({None, b"", b"identity", b"gzip"} if most is not None else {None, b"", b"identity"}):
+        return unknown_packing()
     if most is not None and lengths and int(lengths[0]) > most:
         return too_large(most)
     return None
+
+
+def unknown_packing() -> Problem:
+    return Problem(
+        415, "compressed_body", "A request body may be packed with gzip only, a part of an upload not at all.", "Send it as it is."
+    )
+
+
+def inflate(body: bytes, most: int) -> bytes:
+    """A gzip body unpacked, which stops at `most` bytes. Raises TooLarge, Problem 400."""
+    packer = zlib.decompressobj(wbits=31)
+    try:
+        plain = packer.decompress(body, most + 1)
+    except zlib.error:
+        plain = b""
+    if len(plain) > most:
+        raise TooLarge
+    if not packer.eof or packer.unused_data:  # several members in a row could be made to cost much for little
+        raise Problem(400, "compressed_body", "The body is not one whole gzip stream.", "Pack it again, or send it as it is.")
+    return plain
 
 
 def too_large(most: int) -> Problem:
@@ -119,6 +140,24 @@ def signed(send: Send, name: str) -> Send:
     return sign
 
 
+async def unpacked(scope: Scope, receive: Receive, most: int) -> tuple[Scope, Receive]:
+    """The request as if its body had not been packed: with the length it really has. Raises TooLarge, Problem 400."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            break
+    plain = inflate(bytes(body), most) if message["type"] != "http.disconnect" else b""
+    headers = [pair for pair in scope["headers"] if pair[0] not in {b"content-encoding", b"content-length", b"transfer-encoding"}]
+    waiting = [{"type": "http.request", "body": plain, "more_body": False}]
+
+    async def give() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return {**scope, "headers": [*headers, (b"content-length", str(len(plain)).encode())]}, give
+
+
 async def guarded(app: App, scope: Scope, receive: Receive, send: Send) -> None:
     """Runs `app` behind the gate."""
     name = name_request(scope)
@@ -133,7 +172,12 @@ async def guarded(app: App, scope: Scope, receive: Receive, send: Send) -> None:
         await send(message)
 
     try:
-        await app(scope, counted(receive, most) if most is not None else receive, signed(watch, name))
+        taken = counted(receive, most) if most is not None else receive
+        if most is not None and header(scope, b"content-encoding") == b"gzip":
+            scope, taken = await unpacked(scope, taken, most)
+        await app(scope, taken, signed(watch, name))
+    except Problem as problem:
+        await refuse(problem, name, send)
     except TooLarge:
         if not started:
             await refuse(too_large(most or 0), name, send)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from controlplane.errors import Problem
+from controlplane.guard import TooLarge, inflate, unknown_packing
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,9 +52,17 @@ class Request:
         self.out: Headers = [(b"x-request-id", self.id), NOSNIFF]
 
     async def body(self, limit: int) -> bytes:
-        """All of the body. Raises Problem 413 as soon as it is known to be over `limit` bytes, 415 when it is compressed."""
-        if self.headers.get(b"content-encoding", b"identity") not in (b"identity", b""):
-            raise Problem(415, "compressed_body", "Compressed request bodies are not accepted.", "Send the body as it is.")
+        """All of the body, unpacked. Raises Problem 413 as soon as it is known to be over `limit` bytes, 400, 415."""
+        packing = self.headers.get(b"content-encoding", b"identity")
+        if packing not in (b"identity", b"", b"gzip"):
+            raise unknown_packing()
+        body = await self._packed(limit)
+        try:
+            return inflate(body, limit) if packing == b"gzip" else body
+        except TooLarge:
+            raise too_large(limit) from None
+
+    async def _packed(self, limit: int) -> bytes:
         length = self.headers.get(b"content-length")
         if length is not None and not length.isdigit():
             raise Problem(400, "bad_length", "Content-Length is not a number.")

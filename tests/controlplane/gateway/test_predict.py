@@ -1,5 +1,6 @@
 """POST /v1/endpoints/{workspace}/{name}: the Hugging Face shape."""
 
+import gzip
 import http.client
 import json
 import time
@@ -96,10 +97,16 @@ def test_I46_a_body_over_the_limit_is_413(field: Any, door: Door) -> None:
     connection.close()
 
 
-def test_I47_a_compressed_body_is_415(field: Any, door: Door) -> None:
+def test_I46_a_compressed_body_is_counted_as_it_is_unpacked(field: Any, door: Door) -> None:
     field.endpoint()
-    answer = door.call("POST", "/v1/endpoints/acme/mood", raw=b"x", Content_Type="application/json", Content_Encoding="gzip")
-    assert (answer.status, answer.code) == (415, "compressed_body")
+
+    def call(body: bytes, encoding: str = "gzip") -> Any:
+        return door.call("POST", "/v1/endpoints/acme/mood", raw=body, Content_Type="application/json", Content_Encoding=encoding)
+
+    assert call(gzip.compress(b'{"inputs": "x"}')).json[0][0]["label"] == "good"
+    bomb = call(gzip.compress(b'{"inputs": "' + bytes(64 << 20) + b'"}', 1))
+    assert (bomb.status, bomb.code) == (413, "too_large")
+    assert (call(b"x").status, call(b"x", "br").status) == (400, 415)
 
 
 def test_A8_an_unknown_host_is_400(field: Any, door: Door) -> None:

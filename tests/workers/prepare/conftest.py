@@ -30,17 +30,19 @@ for line in sys.stdin:
             traceback.print_exc()
             os._exit(1)
     _, status, usage = os.wait4(child, 0)
-    print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024]), flush=True)
+    print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime]), flush=True)
 """
 
 
 @dataclass
 class Outcome:
-    """What a run left. status: exit status, negative for a signal; peak: bytes of resident memory."""
+    """What a run left. status: exit status, negative for a signal; peak: bytes of resident memory; seconds: of processor time, which
+    tells the same on a busy machine."""
 
     folder: Path
     status: int
     peak: int = 0
+    seconds: float = 0.0
     result: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -62,13 +64,13 @@ class Outcome:
         return "\n".join(event["data"]["text"] for event in self.events if event["type"] == "log")
 
 
-def collect(folder: Path, status: int, peak: int) -> Outcome:
+def collect(folder: Path, status: int, peak: int, seconds: float = 0.0) -> Outcome:
     def load(name: str) -> Any:
         path = folder / name
         return json.loads(path.read_bytes()) if path.exists() else {}
 
     lines = (folder / "events.jsonl").read_text().splitlines() if (folder / "events.jsonl").exists() else []
-    return Outcome(folder, status, peak, load("result.json"), load("error.json"), [json.loads(line) for line in lines])
+    return Outcome(folder, status, peak, seconds, load("result.json"), load("error.json"), [json.loads(line) for line in lines])
 
 
 class Door:
@@ -98,8 +100,7 @@ class Door:
         assert self._server.stdout
         self._server.stdin.write(f"{folder}\n")
         self._server.stdin.flush()
-        status, peak = json.loads(self._server.stdout.readline())
-        return collect(folder, status, peak)
+        return collect(folder, *json.loads(self._server.stdout.readline()))
 
     def close(self) -> None:
         assert self._server.stdin

@@ -4,7 +4,6 @@ import io
 import stat
 import struct
 import tarfile
-import time
 import unicodedata
 import zipfile
 
@@ -68,10 +67,10 @@ def test_I19_bomb(prepare, name):
 
     zeros = {"a.csv": bytes(64_000_000)}
     content = zipped(zeros) if name == "a.zip" else gzip.compress(zeros["a.csv"]) if name == "a.csv.gz" else tarred(zeros, "w:" + name[6:])
-    began = time.monotonic()
     outcome = prepare({name: content})
-    assert time.monotonic() - began < 10  # 2 s on a machine of its own
+    print(f"{name}: {outcome.seconds:.2f} s")
     refused(outcome, "too_large_unpacked")
+    assert outcome.seconds <= 2
 
 
 def test_A22_lying_sizes_and_overlap(prepare):
@@ -87,9 +86,10 @@ def test_I20_too_many_files(prepare):
     directory = entry * 1_000_001
     # the count of the archive itself says one
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), 30, 0)
-    began = time.monotonic()
-    refused(prepare({"a.zip": b"PK\x03\x04" + bytes(26) + directory + end}), "too_many_files")
-    assert time.monotonic() - began < 10
+    outcome = prepare({"a.zip": b"PK\x03\x04" + bytes(26) + directory + end})
+    print(f"{outcome.seconds:.2f} s")
+    refused(outcome, "too_many_files")
+    assert outcome.seconds <= 2
 
 
 @pytest.mark.parametrize("inner", ["data.zip", "data.csv", "data.tar.gz"])
