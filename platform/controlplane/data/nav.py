@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from controlplane.data import samples
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.frame import slots
 from workers.contract.states import VersionState
@@ -45,12 +46,24 @@ def stop(thread: slots.Thread) -> slots.Stop:
 
 @slots.first_step("dataset")
 def first_step(workspace: Any) -> dict[str, Any]:
-    version = DatasetVersion.objects.filter(dataset__workspace=workspace, state=VersionState.READY).select_related("dataset").first()
-    if version is None:
-        return {"done": False, "text": "", "url": reverse("new-dataset", kwargs={"ws": workspace.slug}), "action": _("Upload data")}
-    rows = rows_of(version)
-    text = ngettext("%(name)s, %(n)s row", "%(name)s, %(n)s rows", rows) % {"name": version.dataset.name, "n": f"{rows:,}"}
-    return {"done": True, "text": text, "url": "", "action": ""}
+    """A sample where a package carries one, else an upload; then the newest version."""
+    slug = workspace.slug
+    versions = DatasetVersion.objects.filter(dataset__workspace=workspace).select_related("dataset").defer("statistics", "shards")
+    version = versions.filter(state=VersionState.READY).order_by("-created_at").first()
+    if version is not None:
+        rows = rows_of(version)
+        text = ngettext("%(name)s, %(n)s row", "%(name)s, %(n)s rows", rows) % {"name": version.dataset.name, "n": f"{rows:,}"}
+        return {"done": True, "text": text, "url": address(slug, str(version)), "action": _("Look at it")}
+    last = versions.order_by("-created_at").first()
+    if last is not None and last.state == VersionState.PREPARING:
+        text = _("%(name)s is being read.") % {"name": last.dataset.name}
+        return {"live": True, "text": text, "url": address(slug, str(last)), "action": _("Watch it")}
+    upload = reverse("new-dataset", kwargs={"ws": slug})
+    if samples.folder() is None:
+        return {"text": "", "url": upload, "action": _("Upload data")}
+    words = _("%(n)s product reviews in Chinese, or a file of your own.") % {"n": f"{samples.ROWS:,}"}
+    sample = {"url": reverse("sample-data", kwargs={"ws": slug}), "action": _("Use sample data"), "fields": {}}
+    return {"text": words, **sample, "also": [(_("Upload your own"), upload)]}
 
 
 def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:

@@ -6,6 +6,7 @@ from controlplane.data import nav, views
 
 urlpatterns = [
     path("w/<slug:ws>/datasets", views.datasets, name="datasets"),
+    path("w/<slug:ws>/sample-data", views.sample, name="sample-data"),
     path("w/<slug:ws>/datasets/new", views.new, name="new-dataset"),
     path("w/<slug:ws>/datasets/<slug:name>", views.dataset, name="dataset"),
     path("w/<slug:ws>/datasets/<slug:name>/new", views.new_version, name="new-dataset-version"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.files.base import ContentFile
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from controlplane.data import figures, services
+from controlplane.data import figures, samples, services
 from controlplane.data.api import datasets as visible
 from controlplane.data.api import the_dataset, the_version
 from controlplane.data.intake import take_file
@@ -68,6 +69,26 @@ def new(request: HttpRequest, ws: str) -> HttpResponse:
 @needs("editor")
 def new_version(request: HttpRequest, ws: str, name: str) -> HttpResponse:
     return _upload(request, the_dataset(request, name))
+
+
+@require_POST
+@needs("editor")
+def sample(request: HttpRequest, ws: str) -> HttpResponse:
+    """The sample of an installed package as a dataset of this workspace; asked again, it is the one that is there."""
+    workspace: Any = request.workspace  # type: ignore[attr-defined]
+    try:
+        content = ContentFile(samples.reviews(samples.ROWS))
+        dataset = Dataset.objects.filter(workspace=workspace, name=samples.NAME).first()
+        dataset = dataset or services.create_dataset(workspace=workspace, user=request.user, name=samples.NAME, title=samples.TITLE)
+        file = take_file(
+            workspace=workspace, user=request.user, filename=samples.FILE, content_type="text/csv", file=content, size=content.size
+        )
+        services.add_version(dataset=dataset, user=request.user, uploads=[file])
+    except FileNotFoundError:
+        raise Http404 from None
+    except Problem as problem:
+        sorry(request, problem)
+    return redirect("home", ws=ws)
 
 
 def _upload(request: HttpRequest, onto: Dataset | None) -> HttpResponse:

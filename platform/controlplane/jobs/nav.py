@@ -1,19 +1,24 @@
 """What this room hands to the frame: counts, its stop of the lineage line, cards of the home page, what search finds."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from controlplane.frame import slots
+from controlplane.frame.figures import duration
+from controlplane.frame.templatetags.frame import progressed
 from controlplane.jobs.models import Allocation, Job, Worker
+from controlplane.jobs.remedy import remedy
 from controlplane.jobs.scheduler import ONLINE, queue
 from controlplane.jobs.transitions import now
 from workers.contract.states import JobState
 
+WEEK = timedelta(days=7)
 LIVE = (JobState.STARTING, JobState.RUNNING, JobState.CANCELLING)
 
 
@@ -66,9 +71,17 @@ def first_step(workspace: Any) -> dict[str, Any]:
     last = Job.objects.filter(workspace=workspace, kind="train").order_by("-number").first()
     if last and last.state in (*LIVE, JobState.QUEUED):
         text = _("%(name)s #%(n)s is under way.") % {"name": last.name, "n": last.number}
-        return {"done": False, "text": text, "url": address(workspace.slug, last.number), "action": _("Watch it")}
-    finished = Job.objects.filter(workspace=workspace, kind="train", state=JobState.SUCCEEDED).exists()
-    return {"done": finished, "text": "", "url": url, "action": _("Start training")}
+        link = {"url": address(workspace.slug, last.number), "action": _("Watch it")}
+        return {"live": True, "text": text, "percent": progressed(last.progress), **link}
+    done = Job.objects.filter(workspace=workspace, kind="train", state=JobState.SUCCEEDED).order_by("-number").first()
+    if done is not None:
+        took = duration((done.finished_at - done.started_at).total_seconds()) if done.finished_at and done.started_at else ""
+        link = {"url": address(workspace.slug, done.number), "action": _("Open job")}
+        return {"done": True, "text": _("%(name)s #%(n)s, took %(took)s") % {"name": done.name, "n": done.number, "took": took}, **link}
+    also = [(_("Choose settings"), url)]
+    if last and last.state == JobState.FAILED:
+        also.append((_("Open log"), reverse("job-tab", kwargs={"ws": workspace.slug, "number": last.number, "tab": "logs"})))
+    return {"text": "", "url": url, "action": _("Start training"), "fields": {"preset": "balanced"}, "also": also}
 
 
 def shown(workspace: Any) -> Any:
@@ -78,15 +91,24 @@ def shown(workspace: Any) -> Any:
 
 @slots.card("attention")
 def attention(request: HttpRequest) -> slots.Card | None:
-    """Jobs that failed and were not followed by a better one, newest first."""
-    failed = shown(request.workspace).filter(state=JobState.FAILED).order_by("-number")[:5]  # type: ignore[attr-defined]
-    return slots.Card("jobs/attention.html", {"jobs": list(failed)}) if failed else None
+    """Jobs that failed within a week and were not followed by a better one of the same name, newest first."""
+    rows = shown(request.workspace)  # type: ignore[attr-defined]
+    later = Job.objects.filter(workspace=OuterRef("workspace"), name=OuterRef("name"), number__gt=OuterRef("number"))
+    recent = rows.filter(state=JobState.FAILED, finished_at__gte=now() - WEEK)
+    failed = recent.exclude(Exists(later.filter(state=JobState.SUCCEEDED))).order_by("-number")[:5]
+    return slots.Card("jobs/attention.html", {"jobs": [(job, remedy(job)) for job in failed]}) if failed else None
 
 
 @slots.card("running")
 def running(request: HttpRequest) -> slots.Card | None:
     rows = shown(request.workspace).filter(Q(state__in=LIVE) | Q(state=JobState.QUEUED)).order_by("-number")[:10]  # type: ignore[attr-defined]
-    return slots.Card("jobs/running.html", {"jobs": list(rows)})
+    return slots.Card("jobs/running.html", {"jobs": [(job, ends(job)) for job in rows]})
+
+
+def ends(job: Job) -> datetime | None:
+    """When it will be done, as it says itself."""
+    left = (job.progress or {}).get("eta_seconds")
+    return now() + timedelta(seconds=left) if isinstance(left, int | float) and left < 1e7 else None
 
 
 @slots.card("capacity")
@@ -99,7 +121,9 @@ def capacity(request: HttpRequest) -> slots.Card:
         for device in worker.devices
     ]
     free = sum(not place["on"] for place in places)
-    return slots.Card("jobs/capacity.html", {"places": places, "free": free, "waiting": len(queue())}, side=True)
+    waiting = queue()
+    longest = max(((now() - job.queued_at).total_seconds() for job in waiting), default=0)
+    return slots.Card("jobs/capacity.html", {"places": places, "free": free, "waiting": len(waiting), "longest": longest}, side=True)
 
 
 def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:

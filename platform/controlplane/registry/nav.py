@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from controlplane.frame import slots
+from controlplane.frame.figures import figure
 from controlplane.registry.models import Model, ModelVersion
 from workers.contract.states import VersionState
 
@@ -67,8 +68,10 @@ def first_step(workspace: Any) -> dict[str, Any]:
         .first()
     )
     if version is None:
-        return {"done": False, "text": "", "url": "", "action": ""}
-    return {"done": True, "text": title(str(version)), "url": address(workspace.slug, str(version)), "action": _("Open report")}
+        return {}
+    text = _("%(model)s, accuracy %(n)s") if (n := (version.metrics or {}).get("test/accuracy")) else "%(model)s"
+    shown = {"text": text % {"model": title(str(version)), "n": figure(n)}, "url": address(workspace.slug, str(version))}
+    return {"done": True, **shown, "action": _("Open report")}
 
 
 @slots.card("models")

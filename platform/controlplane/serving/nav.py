@@ -7,8 +7,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from controlplane.frame import slots
+from controlplane.registry.models import ModelVersion
 from controlplane.serving.models import Endpoint, Revision
-from workers.contract.states import EndpointState
+from workers.contract.states import EndpointState, VersionState
 
 
 def address(ws: str, name: str) -> str:
@@ -44,9 +45,19 @@ def stop(thread: slots.Thread) -> slots.Stop:
 @slots.first_step("endpoint")
 def first_step(workspace: Any) -> dict[str, Any]:
     endpoint = Endpoint.objects.filter(workspace=workspace).order_by("-created_at").first()
-    if endpoint is None:
-        return {"done": False, "text": "", "url": reverse("new-endpoint", kwargs={"ws": workspace.slug}), "action": _("Deploy a model")}
-    return {"done": True, "text": endpoint.name, "url": address(workspace.slug, endpoint.name), "action": ""}
+    if endpoint is not None:
+        link = {"text": endpoint.name, "url": address(workspace.slug, endpoint.name)}
+        if endpoint.state == EndpointState.DEPLOYING:
+            return {"live": True, **link, "action": _("Watch it")}
+        return {"done": True, **link, "action": _("Open endpoint")}
+    versions = ModelVersion.objects.filter(model__workspace=workspace, state=VersionState.READY).select_related("model")
+    model = versions.order_by("-created_at").first()
+    url = reverse("new-endpoint", kwargs={"ws": workspace.slug})
+    if model is None:
+        return {"text": "", "url": "", "action": ""}
+    words = _("Deploy %(model)s") % {"model": f"{model.model.name} v{model.version}"}
+    fields = {"model": str(model), "name": model.model.name}
+    return {"text": "", "url": url, "action": words, "fields": fields, "also": [(_("Choose settings"), url)]}
 
 
 @slots.card("endpoints")

@@ -11,7 +11,7 @@ from controlplane.accounts.adapter import INVITED
 from controlplane.audit.models import AuditEvent
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
+from controlplane.frame.pages import asked, careful, done, page, sorry, wrong_fields
 from controlplane.paging import listing
 from controlplane.workspaces import invitations, services
 from controlplane.workspaces.access import needs, public, signed_in
@@ -117,6 +117,7 @@ def new_workspace(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             made = services.create_workspace(user=request.user, slug=form["slug"], title=form["title"])  # type: ignore[arg-type]
+            careful(request, services.oddities_of(user=request.user, workspace=made))  # type: ignore[arg-type]
             return redirect("home", ws=made.slug)
         except Problem as problem:
             wrong = wrong_fields(problem)
@@ -133,6 +134,7 @@ def workspace(request: HttpRequest, ws: str) -> HttpResponse:
         if request.POST.get("act") == "rename":
             services.update_workspace(workspace=space, title=request.POST.get("title", ""))
             done(request, _("Title saved."))
+            careful(request, services.oddities_of(user=request.user, workspace=space))  # type: ignore[arg-type]
         elif request.POST.get("confirm") == space.slug:
             services.delete_workspace(workspace=space)
             return redirect("root")
@@ -248,6 +250,8 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         membership = invitations.accept(code=code, user=request.user)  # type: ignore[arg-type]
         request.session.pop(INVITED, None)
         return redirect("home", ws=membership.workspace.slug)
+    else:
+        careful(request, services.oddities_of(user=request.user, workspace=found.workspace))  # type: ignore[arg-type]
     return page(request, "workspaces/invitation.html", {"invitation": found})
 
 
