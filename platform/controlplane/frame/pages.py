@@ -1,7 +1,7 @@
 """How a view answers: a whole page, or the part of it that htmx asked for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 
 from controlplane.errors import Problem
 from controlplane.frame.problems import told
+from controlplane.lookalikes import Oddity
 from controlplane.paging import ListQuery
 
 _TARGET = re.compile(r"^[a-z-]+#([a-z][a-z0-9-]*)$")
@@ -53,6 +54,12 @@ def said(both: Any) -> str:
 def done(request: HttpRequest, text: Any) -> None:
     """What came of an action, said on the page that follows."""
     messages.success(request, str(text))
+
+
+def careful(request: HttpRequest, oddities: Iterable[Oddity]) -> None:
+    """What was done all the same but deserves a second look, said on the page that follows."""
+    for oddity in oddities:
+        messages.warning(request, told(oddity.code, oddity.message))
 
 
 def sorry(request: HttpRequest, problem: Problem) -> None:

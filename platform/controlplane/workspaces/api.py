@@ -42,6 +42,11 @@ def show_workspace(workspace: Workspace, role: str) -> dict[str, Any]:
     return shown | {"created_at": workspace.created_at}
 
 
+def warnings(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """What is odd about its title, for whoever just gave it."""
+    return {"warnings": [oddity._asdict() for oddity in services.oddities_of(user=person(request), workspace=workspace)]}
+
+
 def show_member(membership: Membership) -> dict[str, Any]:
     user = membership.user
     shown = {"id": str(membership.pk), "user": str(user.pk), "email": user.email, "name": user.name}
@@ -102,7 +107,7 @@ def list_workspaces(request: HttpRequest, query: Query[ListQuery]) -> Any:
 def create_workspace(request: HttpRequest, body: WorkspaceIn) -> Any:
     services.refuse_bound_token(request.token)  # type: ignore[attr-defined]
     workspace = services.create_workspace(user=person(request), slug=body.slug, title=body.title)
-    return Status(201, show_workspace(workspace, Role.OWNER))
+    return Status(201, show_workspace(workspace, Role.OWNER) | warnings(request, workspace))
 
 
 @router.get("", summary="One workspace")
@@ -115,7 +120,7 @@ def get_workspace(request: HttpRequest, ws: str) -> Any:
 @needs("owner")
 def patch_workspace(request: HttpRequest, ws: str, body: WorkspaceChange) -> Any:
     workspace = services.update_workspace(workspace=request.workspace, title=body.title)  # type: ignore[attr-defined]
-    return show_workspace(workspace, request.role)  # type: ignore[attr-defined]
+    return show_workspace(workspace, request.role) | warnings(request, workspace)  # type: ignore[attr-defined]
 
 
 @router.delete("", summary="Delete a workspace and everything in it", response={204: None})

@@ -9,6 +9,7 @@ from controlplane.accounts.models import User
 from controlplane.audit.services import record
 from controlplane.errors import Problem
 from controlplane.limits import limit
+from controlplane.lookalikes import Oddity, oddities
 from controlplane.names import check_slug, check_title, slugify
 from controlplane.workspaces import revocation
 from controlplane.workspaces.events import role_changed
@@ -132,6 +133,12 @@ def add_member(*, workspace: Workspace, user: User, role: str) -> Membership:
         membership.save(update_fields=["role"])
     record(action="member.add", target=user, workspace=workspace, data={"role": membership.role})
     return membership
+
+
+def oddities_of(*, user: User, workspace: Workspace) -> list[Oddity]:
+    """What this person is to be told of the workspace's title: does it look like another one they know?"""
+    known = Workspace.objects.filter(memberships__user=user).exclude(pk=workspace.pk).values_list("title", "slug")
+    return oddities(workspace.title, chain.from_iterable(known))
 
 
 def workspaces_of(user: User) -> list[dict[str, Any]]:

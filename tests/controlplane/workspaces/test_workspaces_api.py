@@ -1,5 +1,7 @@
 """Workspaces: made, renamed, deleted, seen by members alone."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from controlplane.audit.models import AuditEvent
 from controlplane.workspaces.models import Workspace
@@ -49,6 +51,39 @@ def test_I65_a_bad_title_says_what_is_wrong(people: People, title: str, code: st
 @pytest.mark.parametrize("title", ["", "👩‍🔬 Labor", "数据组", "<script>alert(1)</script>", "O'Neil & Söhne"])
 def test_titles_are_free_in_any_language(people: People, title: str) -> None:
     assert people.alice.post("/api/v1/workspaces", {"slug": "fine", "title": title}).body["title"] == title
+
+
+@pytest.mark.parametrize(
+    ("title", "codes"),
+    [
+        ("Ас\u043cе", ["looks_like_another"]),  # all Cyrillic
+        ("\u0410cme", ["mixed_scripts", "looks_like_another"]),
+        ("Ac\u200bme", ["hidden_characters", "looks_like_another"]),
+        ("ＡＣＭＥ", ["looks_like_another"]),
+        ("\u039fmega team", ["mixed_scripts"]),
+        ("Acme 2", []),
+        ("Bob's", []),  # hers to know of it would be a leak
+        ("👩\u200d🔬 Labor", []),
+        ("می\u200cخواهم", []),
+        ("数据组 B", []),
+        ("Москва и Athens", []),
+    ],
+)
+def test_I65_a_title_that_looks_like_another_is_warned_of(people: People, title: str, codes: list[str]) -> None:
+    made = people.alice.post("/api/v1/workspaces", {"slug": "other", "title": title})
+    assert (made.status, [warning["code"] for warning in made.body["warnings"]]) == (201, codes)
+    renamed = people.alice.patch("/api/v1/workspaces/other", {"title": title})
+    assert [warning["code"] for warning in renamed.body["warnings"]] == codes
+
+
+def test_I65_whoever_is_invited_to_a_look_alike_is_warned(people: People) -> None:
+    """Bob's workspace is drawn like the one that Charlie is in."""
+    people.bob.patch("/api/v1/workspaces/bobs", {"title": "\u0410cme"})
+    made = people.bob.post("/api/v1/workspaces/bobs/invitations", {"email": "charlie@example.org"})
+    link = urlsplit(made.body["url"]).path
+    shown = people.charlie.in_browser().http.get(link).content.decode()
+    assert "The title looks like “Acme”" in shown
+    assert "The title looks like" not in people.member("dora", "viewer").in_browser().http.get("/acme").content.decode()
 
 
 def test_only_owners_rename_and_delete(people: People) -> None:
