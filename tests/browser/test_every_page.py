@@ -12,7 +12,7 @@ from tests.browser.pages import NARROW, WIDE, Desk
 pytestmark = [pytest.mark.browser, pytest.mark.torch]
 
 HTML = {"en": "en", "zh": "zh-Hans"}
-ISLANDS = "upload-zone .drop, log-view .vp, play-ground form, metric-charts .charts"
+ISLANDS = "upload-zone .drop, log-view .vp, chat-play form, metric-charts .charts"
 COUNTS = """() => ({
   lang: document.documentElement.lang,
   h1: document.querySelectorAll('h1').length,
@@ -40,7 +40,7 @@ def addresses(house: House) -> list[str]:
 def faults(page: Page, address: str, lang: str, axe: str) -> list[str]:
     """What is wrong with the page at the address, once its islands are there."""
     page.goto(address)
-    if page.locator("upload-zone, log-view, play-ground, metric-charts").count():
+    if page.locator("upload-zone, log-view, chat-play, metric-charts").count():
         page.locator(ISLANDS).first.wait_for()
     seen: dict[str, Any] = page.evaluate(COUNTS)
     wrong = [f"{name} is {seen[name]}" for name, right in (("lang", HTML[lang]), ("h1", 1)) if seen[name] != right]

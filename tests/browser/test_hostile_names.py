@@ -40,7 +40,7 @@ def test_markup_in_data_is_shown_as_text_from_upload_to_playground(house: House)
             page.goto(house.home + path)
             assert page.locator(FOREIGN).count() == 0, path
         page.goto(f"{house.home}/playground/hostile")
-        page.locator("play-ground textarea").fill(IMAGE)
-        page.locator("play-ground button[type=submit]").click()
-        page.locator("play-ground .score", has_text="<").first.wait_for()
+        page.locator("chat-play textarea").fill(IMAGE)
+        page.locator("chat-play button[type=submit]").click()
+        page.locator("chat-play .score", has_text="<").first.wait_for()
         assert page.locator(FOREIGN).count() == 0

@@ -57,9 +57,9 @@ def test_from_a_sign_in_link_to_an_answer(stack: Stack, browser: Browser, tmp_pa
         expect(page.locator(".page-head .badge.ok")).to_be_visible(timeout=READY)
 
         page.locator(".page-head a[href*='/playground/']").click()
-        page.locator("play-ground textarea").fill("质量很差 bad poor")
-        page.locator("play-ground button[type=submit]").click()
-        expect(page.locator("play-ground .score").first).to_contain_text(re.compile("neg|pos"), timeout=READY)
+        page.locator("chat-play textarea").fill("质量很差 bad poor")
+        page.locator("chat-play button[type=submit]").click()
+        expect(page.locator("chat-play .score").first).to_contain_text(re.compile("neg|pos"), timeout=READY)
 
 
 def test_a_double_click_starts_one_job_and_back_leads_to_a_form_that_works(house: House) -> None:

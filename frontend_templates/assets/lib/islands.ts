@@ -7,7 +7,7 @@ const LOADERS: Record<string, () => Promise<unknown>> = {
   "metric-charts": () => import("../islands/metric-charts"),
   "usage-charts": () => import("../islands/usage-charts"),
   "upload-zone": () => import("../islands/upload-zone"),
-  "play-ground": () => import("../islands/play-ground"),
+  "chat-play": () => import("../islands/chat-play"),
   "json-editor": () => import("../islands/json-editor"),
   "media-player": () => import("../islands/media-player"),
   "job-live": () => import("../islands/job-live"),

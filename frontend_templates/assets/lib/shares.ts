@@ -4,20 +4,20 @@ export function startShares(): void {
   document.addEventListener("input", (event) => {
     const field = event.target as HTMLInputElement;
     const form = field.closest<HTMLFormElement>("form[data-shares]");
-    if (form && field.closest(".share")) move(form, field);
+    if (form && field.closest(".portion")) move(form, field);
   });
 }
 
 function move(form: HTMLFormElement, field: HTMLInputElement): void {
-  const numbers = [...form.querySelectorAll<HTMLInputElement>(".share input[type=number]")];
-  const own = field.closest(".share")?.querySelector<HTMLInputElement>("input[type=number]");
+  const numbers = [...form.querySelectorAll<HTMLInputElement>(".portion input[type=number]")];
+  const own = field.closest(".portion")?.querySelector<HTMLInputElement>("input[type=number]");
   const at = numbers.findIndex((each) => each === own);
   const shares = numbers.map((each) => Number(each.value) || 0);
   shares[at] = Math.min(100, Math.max(0, Math.round(Number(field.value) || 0)));
   const others = spread(shares, at);
   numbers.forEach((each, place) => {
     if (each !== field) each.value = String(others[place]); // what is being typed stays as it is typed
-    const slider = each.closest(".share")?.querySelector<HTMLInputElement>("input[type=range]");
+    const slider = each.closest(".portion")?.querySelector<HTMLInputElement>("input[type=range]");
     if (slider && slider !== field) slider.value = String(others[place]);
   });
   const sum = numbers.reduce((total, each) => total + (Number(each.value) || 0), 0);

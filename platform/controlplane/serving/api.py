@@ -9,14 +9,15 @@ from ninja import Query, Router, Schema
 from ninja.responses import Status
 from pydantic import Field
 
-from controlplane.errors import not_found
+from controlplane.errors import Problem, not_found
 from controlplane.paging import ListQuery, listing
 from controlplane.registry import services as registry
-from controlplane.serving import services
+from controlplane.serving import presets, services
 from controlplane.serving.models import Endpoint
 from controlplane.serving.schemas import endpoint_json
 from controlplane.serving.usage import usage
-from controlplane.workspaces.access import needs
+from controlplane.workspaces.access import needs, person
+from controlplane.workspaces.tokens import playground_token
 from workers.contract.states import EndpointState
 
 router = Router(tags=["endpoints"])
@@ -68,6 +69,19 @@ class RollBackIn(Schema):
 
     model_config = {"extra": "forbid"}
     revision: int | None = Field(None, ge=1, lt=2**31)
+
+
+class PresetIn(Schema):
+    """values: what is set, by the names of the playground's fields."""
+
+    model_config = {"extra": "forbid"}
+    task: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=100)
+    values: dict[str, float | Annotated[str, Field(max_length=20_000)]] = Field(max_length=30)
+
+
+class PresetQuery(Schema):
+    task: str = Field("", max_length=100)
 
 
 class UsageQuery(Schema):
@@ -159,3 +173,33 @@ def delete(request: HttpRequest, ws: str, name: str) -> Any:
 @needs("viewer", scope="read")
 def get_usage(request: HttpRequest, ws: str, name: str, query: Query[UsageQuery]) -> Any:
     return usage(endpoint=the_endpoint(request, name), start=query.start, end=query.end, step=query.step)
+
+
+@router.get("/presets", summary="Your presets of the playground")
+@needs("viewer", scope="read")
+def list_presets(request: HttpRequest, ws: str, query: Query[PresetQuery]) -> Any:
+    rows = presets.presets_of(workspace=request.workspace, user=request.user, task=query.task)  # type: ignore[attr-defined]
+    return {"items": [presets.preset_json(row) for row in rows], "next": None}
+
+
+@router.post("/presets", summary="Keep settings of the playground under a name", response={201: Any})
+@needs("viewer", scope="write")
+def save_preset(request: HttpRequest, ws: str, body: PresetIn) -> Any:
+    preset = presets.save_preset(workspace=request.workspace, user=request.user, **body.dict())  # type: ignore[attr-defined]
+    return Status(201, presets.preset_json(preset))
+
+
+@router.delete("/presets/{preset}", summary="Delete a preset", response={204: None})
+@needs("viewer", scope="write")
+def delete_preset(request: HttpRequest, ws: str, preset: int) -> Any:
+    presets.delete_preset(workspace=request.workspace, user=request.user, preset=preset)  # type: ignore[attr-defined]
+    return Status(204, None)
+
+
+@router.post("/playground", summary="A key of ten minutes for the playground of a signed-in person", response={201: Any})
+@needs("viewer", scope="write")
+def playground_key(request: HttpRequest, ws: str) -> Any:
+    """Only from a session: a key could else be renewed for ever by whoever holds one."""
+    if request.token is not None:  # type: ignore[attr-defined]
+        raise Problem(403, "session_only", "This key is for the playground of a signed-in person.", "Create an API token instead.")
+    return Status(201, {"token": playground_token(user=person(request), workspace=request.workspace)})  # type: ignore[attr-defined]

@@ -1,11 +1,19 @@
 """The playground: a page that calls the public inference API, with a key it gets for ten minutes."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from controlplane import catalog
 from controlplane.frame.pages import page
+from controlplane.registry import files
+from controlplane.serving import showing
 from controlplane.serving.api import the_endpoint, visible
+from controlplane.serving.fields import fields
+from controlplane.serving.models import Endpoint, Revision
+from controlplane.serving.presets import preset_json, presets_of
 from controlplane.serving.schemas import base_url, endpoint_url, main_revision
 from controlplane.serving.snippets import example, snippets
 from controlplane.workspaces.access import needs
@@ -14,30 +22,59 @@ from workers.contract.states import EndpointState
 
 
 @require_GET
-@needs("viewer", scope="predict")
+@needs("viewer", scope="predict", query=("revision", "compare"))
 def playground(request: HttpRequest, ws: str, name: str = "") -> HttpResponse:
-    """Calls the public inference API with a key this page gets for ten minutes."""
     every = list(visible(request).order_by("-updated_at")[:100])
-    found = (
-        the_endpoint(request, name)
-        if name
-        else next((row for row in every if row.state == EndpointState.READY), every[0] if every else None)
-    )
-    revisions = list(found.revisions.select_related("model_version").order_by("-revision")) if found else []
-    main = main_revision(found, revisions) if found else None
-    context = {
-        "nav": "playground",
-        "crumbs": [(_("Playground"), "")],
-        "endpoint": found,
-        "endpoints": every,
-        "url": endpoint_url(found) if found else "",
-        "calls": f"/v1/endpoints/{ws}/{found.name}" if found else "",
-        "main": main,
-        "revisions": [revision for revision in revisions if revision.state == "ready"],
-        "example": example(main).get("inputs", "") if found and found.task.startswith("text") else "",
-        "samples": snippets(found, main) if found else [],
-        "token": playground_token(user=request.user, workspace=request.workspace) if found else "",  # type: ignore[attr-defined, arg-type]
-        "base_url": base_url(),
-        "generates": bool(found and found.task == "text-generation"),
-    }
+    ready = next((row for row in every if row.state == EndpointState.READY), every[0] if every else None)
+    found = the_endpoint(request, name) if name else ready
+    context: dict[str, Any] = {"nav": "playground", "crumbs": [(_("Playground"), "")], "endpoint": found, "endpoints": every}
+    if found:
+        context |= _of(request, found)
     return page(request, "serving/playground.html", context)
+
+
+def _of(request: HttpRequest, found: Endpoint) -> dict[str, Any]:
+    """What the page needs to call one endpoint."""
+    revisions = list(found.revisions.select_related("model_version").order_by("-revision"))
+    main = main_revision(found, revisions)
+    kind = kind_of(found, main)
+    spec = catalog.recipe(main.model_version.recipe) if main and main.model_version else None
+    openai = kind in ("chat", "completion")
+    ws = request.workspace  # type: ignore[attr-defined]
+    settable = fields(spec, openai=openai, chat=kind == "chat")
+    presets = [preset_json(row) for row in presets_of(workspace=ws, user=request.user, task=found.task)]
+    names = showing.labels(revisions)
+    answering = [row for row in revisions if row.state == "ready"]
+    return {
+        "main": main,
+        "kind": kind,
+        "fields": settable,
+        "presets": presets,
+        "samples": snippets(found, main),
+        "config": {
+            "kind": kind,
+            "task": found.task,
+            "endpoint": found.name,
+            "url": endpoint_url(found),
+            "path": f"/v1/endpoints/{ws.slug}/{found.name}",
+            "base": f"{base_url()}/v1",
+            "model": f"{ws.slug}/{found.name}",
+            "token": playground_token(user=request.user, workspace=ws),  # type: ignore[arg-type]
+            "renew": f"/api/v1/workspaces/{ws.slug}/playground",
+            "presets": f"/api/v1/workspaces/{ws.slug}/presets",
+            "saved": presets,
+            "example": example(main).get("inputs", "") if kind in ("completion", "text") else "",
+            "revisions": [
+                {"revision": row.revision, "name": names[row.revision], "title": row.model.replace("@", " v"), "traffic": row.traffic}
+                for row in answering
+            ],
+        },
+    }
+
+
+def kind_of(endpoint: Endpoint, main: Revision | None) -> str:
+    """How it is tried: chat (the model has a template for turns) | completion | image | text."""
+    if endpoint.task == "text-generation":
+        version = main.model_version if main else None
+        return "chat" if version and files.has_chat_template(version.files) else "completion"
+    return "image" if endpoint.task.startswith("image") else "text"

@@ -55,7 +55,7 @@ def test_overview_shows_split_figures_and_the_way_back(mood: Plane, people: Peop
     assert "Roll back to v1" in text
     assert "faster than v1" in text
     assert "0.50" in text  # one error in 200 requests, in percent
-    assert text.count('class="share"') == 2
+    assert text.count('class="portion"') == 2
     assert "Roll back" not in see(people.member("vera", "viewer"))
 
 
