@@ -1,11 +1,13 @@
 """Other people's clients against the whole platform: `openai`, `huggingface_hub.InferenceClient`, `transformers.from_pretrained`."""
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.flows.streaming import Reader
 from tests.stack import Api, Stack
 
 pytestmark = pytest.mark.torch
@@ -115,6 +117,37 @@ def test_openai_raises_its_own_errors(openai_client: Any, api: Api, poet: str) -
     assert refused.value.param == "n"
     with pytest.raises(openai.AuthenticationError):
         openai.OpenAI(base_url=f"{api.base}/v1", api_key="slw_wrong", max_retries=0).models.list()
+
+
+def test_F23_twenty_streams_outlive_a_rollout(api: Api, poet: str) -> None:
+    """While short answers are asked for beside them. Streams that began on the old revision end on it, whole."""
+    readers = [*(Reader(api, poet, 600) for _ in range(20)), *(Reader(api, poet, 4, stream=False) for _ in range(2))]
+    for reader in readers:
+        reader.start()
+    time.sleep(3)
+    begun = time.monotonic()
+    assert api.call("PATCH", "…/endpoints/poet", {"model": "poet@1"})[0] == 200
+    assert api.wait("…/endpoints/poet", {"ready", "degraded", "failed"}, 60)["state"] == "ready"
+    routed = time.monotonic()
+    while api.get("…/endpoints/poet")["revisions"][0]["state"] != "stopped":
+        assert time.monotonic() - routed < 30, "the old revision does not drain"
+        time.sleep(0.2)
+    drained = time.monotonic()
+    time.sleep(1)
+    for reader in readers:
+        reader.done.set()
+    for reader in readers:
+        reader.join(60)
+    answers = [seen for reader in readers for seen in reader.seen]
+    streams = [seen for reader in readers[:20] for seen in reader.seen]
+    crossed = [seen for seen in streams if seen.begun < routed < seen.ended and seen.revision == "1"]
+    print(f"{len(streams)} streams, {len(answers) - len(streams)} short answers; {len(crossed)} streams crossed the change")
+    print(f"ready after {routed - begun:.1f} s, drained {drained - routed:.1f} s later")
+    assert [fault for reader in readers for fault in reader.faults] == []
+    assert {seen.status for seen in answers} == {200}
+    assert all(seen.whole for seen in answers)
+    assert {seen.revision for seen in answers} == {"1", "2"}
+    assert len(crossed) >= 5
 
 
 @pytest.fixture
