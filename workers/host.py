@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -83,5 +84,62 @@ def about() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
+    """What a heartbeat says of this host. use: the busy share of its processors since the last call, 0 to 1."""
     one, five, fifteen = os.getloadavg()
-    return {"cpu": [round(one, 2), round(five, 2), round(fifteen, 2)], "memory_available": available_bytes()}
+    loads = [round(one, 2), round(five, 2), round(fifteen, 2)]
+    return {"cpu": loads, "use": _busy.share(), "memory_available": available_bytes(), "devices": _graphics_load.read()}
+
+
+class Busy:
+    """How busy the processors were between two looks."""
+
+    def __init__(self) -> None:
+        self.before = self.ticks()
+
+    @staticmethod
+    def ticks() -> tuple[int, int]:
+        """(busy, all) since the machine started."""
+        try:
+            counts = [int(count) for count in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        except (OSError, ValueError):
+            return 0, 0
+        return sum(counts) - counts[3] - counts[4], sum(counts)
+
+    def share(self) -> float | None:
+        (busy, total), self.before = self.before, self.ticks()
+        passed = self.before[1] - total
+        return round((self.before[0] - busy) / passed, 3) if passed > 0 else None
+
+
+class GraphicsLoad:
+    """Use, memory and temperature of each NVIDIA device; the tool is asked at most every ten seconds, and never again once it failed."""
+
+    QUERY = "--query-gpu=index,utilization.gpu,memory.used,temperature.gpu"
+    EVERY_SECONDS = 10.0
+
+    def __init__(self) -> None:
+        self.tool, self.due = shutil.which("nvidia-smi"), 0.0
+        self.found: dict[str, dict[str, float]] = {}
+
+    def read(self) -> dict[str, dict[str, float]]:
+        if self.tool and time.monotonic() >= self.due:
+            self.due = time.monotonic() + self.EVERY_SECONDS
+            command = [self.tool, self.QUERY, "--format=csv,noheader,nounits"]
+            try:
+                self.found = self.parse(subprocess.run(command, capture_output=True, text=True, timeout=2, check=True).stdout)
+            except (OSError, subprocess.SubprocessError, ValueError):
+                self.tool, self.found = None, {}
+        return self.found
+
+    @staticmethod
+    def parse(answer: str) -> dict[str, dict[str, float]]:
+        """{"cuda:0": {use, memory_used, celsius}}; a figure the device does not tell (`[N/A]`) is left out."""
+        found: dict[str, dict[str, float]] = {}
+        for row in (line.split(",") for line in answer.splitlines() if line.count(",") == 3):
+            index, *figures = (cell.strip() for cell in row)
+            scaled = zip(("use", "memory_used", "celsius"), figures, (0.01, MiB, 1), strict=True)
+            found[f"cuda:{index}"] = {name: float(figure) * unit for name, figure, unit in scaled if figure.replace(".", "").isdigit()}
+        return found
+
+
+_busy, _graphics_load = Busy(), GraphicsLoad()

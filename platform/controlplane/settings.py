@@ -53,6 +53,8 @@ INSTALLED_APPS = [
     "controlplane.training",
     "controlplane.serving",
     "controlplane.frame",
+    "unfold.apps.BasicAppConfig",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "ninja",
     "allauth",
     "allauth.account",
@@ -237,6 +239,18 @@ STATICFILES_DIRS: list[Any] = [VITE_DIST] if VITE_DIST.is_dir() else []
 STATICFILES_DIRS += [("pictures", PICTURES)] if PICTURES.is_dir() else []
 DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": VITE_DIST / ".vite" / "manifest.json"}}
 SILENCED_SYSTEM_CHECKS = ["django_vite.W001"]  # the front end is built after the first check
+
+# --- The operators' view, read-only: see operators.py ----------------------------------------------------------------
+_BLUE = ("#eef3ff", "#e8eefe", "#c9d8fd", "#a3bdfb", "#7ea6ff", "#4f7df3", "#1d4ed8", "#1a47c4", "#16378f", "#16254a", "#0d1733")
+UNFOLD = {
+    "SITE_TITLE": "Slipway",
+    "SITE_HEADER": "Slipway",
+    "SITE_SYMBOL": "monitoring",
+    "SITE_FAVICONS": [{"rel": "icon", "href": lambda _request: "data:,"}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {"primary": dict(zip(("50", *(str(step) for step in range(100, 1000, 100)), "950"), _BLUE, strict=True))},
+}
 
 # --- Log ---------------------------------------------------------------------------------------------------------
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO")

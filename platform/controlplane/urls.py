@@ -2,10 +2,11 @@
 
 from django.urls import include, path, re_path
 
-from controlplane import health, inbox
+from controlplane import health, inbox, operators
 from controlplane.api import api
 from controlplane.workspaces import entry
 
+ROOMS = ("workspaces", "notifications", "data", "training", "jobs", "registry", "serving")
 urlpatterns = [
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
@@ -13,7 +14,8 @@ urlpatterns = [
     path("api/v1/", api.urls),
     re_path(r"^api/.*$", health.nothing_here),
     path("internal/v1/", include((inbox.urlpatterns, "inbox"))),
+    path("admin/", operators.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("controlplane.guide.urls")),
-    *(path("", include(f"controlplane.{room}.urls")) for room in ("workspaces", "notifications", "data", "training", "jobs", "registry", "serving")),
+    *(path("", include(f"controlplane.{room}.urls")) for room in ROOMS),
 ]

@@ -17,12 +17,28 @@ export function localTimes(root: ParentNode): void {
     const kind = element.dataset.form;
     if (kind === "clock") element.textContent = clock;
     else if (kind === "date") element.textContent = plain;
+    else if (kind === "seconds") element.textContent = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }).format(date);
+    else if (kind === "ago") element.textContent = passed(date, lang);
     else {
       const ago = day(new Date()) - day(date);
       const word = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
       element.textContent = ago === 0 || ago === 1 ? `${word.format(-ago, "day")} ${clock}` : `${plain} ${clock}`;
     }
   }
+}
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/** "3 min ago", in the largest unit that fits. */
+function passed(date: Date, lang: string): string {
+  const seconds = Math.max(0, (Date.now() - date.getTime()) / 1000);
+  const [unit, size] = UNITS.find(([, each]) => seconds >= each) ?? (["second", 1] as const);
+  return new Intl.RelativeTimeFormat(lang, { style: "narrow" }).format(-Math.floor(seconds / size), unit);
 }
 
 function sameYear(date: Date): boolean {

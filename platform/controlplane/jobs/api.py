@@ -9,7 +9,7 @@ from ninja.responses import Status
 from pydantic import Field
 
 from controlplane.errors import Problem, not_found
-from controlplane.jobs import logs, metrics, scheduler, services
+from controlplane.jobs import forecast, logs, metrics, scheduler, services
 from controlplane.jobs.models import Job, Worker
 from controlplane.jobs.schemas import job_json, when, worker_json
 from controlplane.jobs.store import rfc3339
@@ -30,6 +30,11 @@ class JobList(ListQuery):
 class CancelIn(Schema):
     model_config = {"extra": "forbid"}
     keep: bool = True
+
+
+class JobChange(Schema):
+    model_config = {"extra": "forbid"}
+    priority: int = Field(ge=-10, le=10)
 
 
 class LogQuery(Schema):
@@ -94,6 +99,12 @@ def cancel(request: HttpRequest, ws: str, id: str, body: CancelIn | None = None)
     return job_json(services.cancel_job(job=the_job(request, id), keep=body.keep if body else True))
 
 
+@router.patch("/jobs/{id}", summary="Change the priority of a queued job")
+@needs("owner", scope="admin")
+def patch_job(request: HttpRequest, ws: str, id: str, body: JobChange) -> Any:
+    return job_json(services.set_priority(job=the_job(request, id), priority=body.priority))
+
+
 @router.get("/jobs/{id}/queue", summary="Place in the queue")
 @needs("viewer", scope="read")
 def queue(request: HttpRequest, ws: str, id: str) -> Any:
@@ -111,7 +122,7 @@ def get_logs(request: HttpRequest, ws: str, id: str, query: Query[LogQuery]) -> 
         answer["Content-Disposition"] = f'attachment; filename="job-{job.number}.log"'
         return answer
     page = logs.page(job, after=query.after, limit=query.limit, tail=query.tail, line=query.line, q=query.q, level=query.level)
-    return page | ({"matches": logs.count(job, query.q)} if query.q else {})
+    return page | ({"matches": logs.count(job, query.q, query.level)} if (query.q or query.level) and not query.after else {})
 
 
 @router.get("/jobs/{id}/metrics", summary="Read curves")
@@ -173,8 +184,16 @@ def workers(request: HttpRequest, ws: str) -> Any:
 @needs("viewer", scope="read")
 def queued(request: HttpRequest, ws: str) -> Any:
     """The whole queue; of jobs in other workspaces only that they are there."""
-    items = []
+    items, begins = [], forecast.starts()
     for place, job in enumerate(scheduler.queue(), 1):
         mine = job.workspace_id == request.workspace.pk  # type: ignore[attr-defined]
-        items.append({"position": place, "priority": job.priority, "reason": job.reason, "job": job_json(job) if mine else None})
+        items.append(
+            {
+                "position": place,
+                "priority": job.priority,
+                "reason": job.reason,
+                "starts_at": when(begins.get(job.pk)),
+                "job": job_json(job) if mine else None,
+            }
+        )
     return {"items": items, "next": None}

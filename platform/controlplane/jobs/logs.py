@@ -34,7 +34,7 @@ def page(
     else:
         matches = (
             row
-            for row in store.log_lines(job.pk, first=after + 1, having=bytes_of(needle))
+            for row in store.log_lines(job.pk, first=after + 1, having=bytes_of(needle) or bytes_of_level(level))
             if row["level"] in wanted and (not needle or needle in row["text"].casefold())
         )
         items = list(take(matches, limit))
@@ -47,10 +47,23 @@ def take(rows: Iterator[dict[str, Any]], count: int) -> Iterator[dict[str, Any]]
         yield row
 
 
-def count(job: Job, q: str) -> int:
-    """How many lines hold this text."""
+def count(job: Job, q: str, level: str = "") -> int:
+    """How many lines of this level and above hold this text."""
     needle = q.casefold()
-    return sum(needle in row["text"].casefold() for row in store.log_lines(job.pk, first=1, having=bytes_of(needle)))
+    wanted = LEVELS[LEVELS.index(level) :] if level else LEVELS
+    rows = store.log_lines(job.pk, first=1, having=bytes_of(needle) or bytes_of_level(level))
+    return sum(row["level"] in wanted and needle in row["text"].casefold() for row in rows)
+
+
+def around(job: Job, line: int, lines: int) -> list[dict[str, Any]]:
+    """What a page shows at once: the lines about this one, else (0) the last ones."""
+    first = max(1, (line - lines // 2) if line else job.log_lines - lines + 1)
+    return list(store.log_lines(job.pk, first=first, last=first + lines - 1))
+
+
+def bytes_of_level(level: str) -> bytes:
+    """What a frame of the highest level surely holds; those of several levels have nothing in common."""
+    return b'"level":"error"' if level == "error" else b""
 
 
 def bytes_of(needle: str) -> bytes:

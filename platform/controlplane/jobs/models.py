@@ -30,6 +30,19 @@ class Worker(models.Model):
         return self.name
 
 
+class WorkerSample(models.Model):
+    """One minute of a host: the first heartbeat in it. use: busy share of its processors · devices: {id: {use, memory_used}}."""
+
+    worker = models.ForeignKey(Worker, on_delete=models.CASCADE, related_name="samples")
+    minute = models.PositiveIntegerField()  # since 1970
+    use = models.FloatField(null=True)
+    memory_used = models.BigIntegerField(null=True)
+    devices = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["worker", "minute"], name="sample_per_minute")]
+
+
 class Job(WorkspaceOwned):
     """One piece of work. number: the public id, counted per workspace. order: the contract's `Work`, with storage URIs."""
 
@@ -67,6 +80,7 @@ class Job(WorkspaceOwned):
         indexes = [
             models.Index(fields=["priority", "queued_at"], name="job_queue", condition=Q(state="queued")),
             models.Index(fields=["workspace", "state", "-number"], name="job_list"),
+            models.Index(fields=["workspace", "name"], name="job_by_name"),
         ]
 
     def __str__(self) -> str:

@@ -70,6 +70,17 @@ def create_job(
     return job
 
 
+@transaction.atomic
+def set_priority(*, job: Job, priority: int) -> Job:
+    """Higher is served first. Problem 409 once the job has left the queue, where it means nothing any more."""
+    if Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(priority=priority) != 1:
+        raise Problem(409, "job_started", f"Job #{job.number} does not wait any more.")
+    record(action="job.priority", target=job, workspace=job.workspace_id, data={"job": job.number, "from": job.priority, "to": priority})
+    job.priority = priority
+    transaction.on_commit(schedule)
+    return job
+
+
 def cancel_job(*, job: Job, keep: bool = True) -> Job:
     """Ask a job to stop. A queued one is cancelled at once; a working one stops politely first, then is killed."""
     with transaction.atomic():

@@ -89,17 +89,16 @@ def log_lines(job: int, *, first: int, last: int | None = None, having: bytes = 
     having: bytes in lower case that a line's frame must hold, so that a search parses only what may match.
     """
     chunks = EventChunk.objects.filter(job_id=job, lines__gt=0, first_line__gt=max(0, first - _widest(job, first)))
+    if last is not None:
+        chunks = chunks.filter(first_line__lte=last)
     for chunk in chunks.order_by("first_line").only("first_line", "lines", "body").iterator(chunk_size=8):
-        if chunk.first_line + chunk.lines <= first:
-            continue
-        if last is not None and chunk.first_line > last:
-            return
-        for frame in frames_with(chunk.body, having):
-            if b'"type":"log"' not in frame:
-                continue
+        frames = [frame for frame in frames_with(chunk.body, having) if is_log(frame)]
+        if not having:  # a chunk's lines have no gap, so that those outside need not be parsed
+            frames = frames[max(0, first - chunk.first_line) : None if last is None else last - chunk.first_line + 1]
+        for frame in frames:
             value = orjson.loads(frame)
             data = value["data"]
-            if value["type"] == "log" and data["line"] >= first and (last is None or data["line"] <= last):
+            if data["line"] >= first and (last is None or data["line"] <= last):
                 yield {
                     "line": data["line"],
                     "time": value["time"],
@@ -107,6 +106,11 @@ def log_lines(job: int, *, first: int, last: int | None = None, having: bytes = 
                     "text": data.get("text", ""),
                     "attempt": value["attempt"],
                 }
+
+
+def is_log(frame: bytes) -> bool:
+    """Whether a frame is a log line; cursor and type stand at its beginning, as `append` writes them."""
+    return frame.find(b'"type":"log"', 0, 48) > 0
 
 
 def frames_with(body: bytes | memoryview, having: bytes) -> list[bytes]:

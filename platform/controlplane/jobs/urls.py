@@ -14,5 +14,7 @@ urlpatterns = [
     path("w/<slug:ws>/jobs/<int:number>/log.txt", job_views.log_file, name="job-log"),
     path("w/<slug:ws>/jobs/<int:number>/<slug:tab>", job_views.job, name="job-tab"),
     path("w/<slug:ws>/workers", views.workers, name="workers"),
+    path("w/<slug:ws>/workers/<str:name>/drain", views.drain, name="drain-worker"),
+    path("w/<slug:ws>/queue/<int:number>", views.priority, name="job-priority"),
 ]
 __all__ = ["nav", "urlpatterns"]

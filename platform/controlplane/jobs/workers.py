@@ -1,12 +1,16 @@
 """Worker hosts: they join, say every few seconds that they live, and are told what to end."""
 
+import math
+from datetime import datetime
 from typing import Any
 
 from controlplane.audit.services import record
-from controlplane.jobs.models import Allocation, Worker
+from controlplane.jobs.models import Allocation, Worker, WorkerSample
 from controlplane.jobs.scheduler import schedule
 from controlplane.jobs.transitions import newest, now
 from workers.contract.names import HEARTBEAT_SECONDS
+
+KEPT_MINUTES = 7 * 24 * 60
 
 
 def join(*, name: str, token_hash: str, contract: int, devices: list[dict[str, Any]], cpus: int, memory_bytes: int, address: str) -> Worker:
@@ -29,11 +33,35 @@ def join(*, name: str, token_hash: str, contract: int, devices: list[dict[str, A
 
 def heartbeat(*, worker: Worker, load: dict[str, Any], running: list[int]) -> dict[str, Any]:
     """{drain, kill, heartbeat}. kill: allocations running there that are not theirs to run any more."""
-    was_away = (now() - worker.seen_at).total_seconds() > 5 * HEARTBEAT_SECONDS
+    at = now()
+    was_away = (at - worker.seen_at).total_seconds() > 5 * HEARTBEAT_SECONDS
+    if minute_of(at) != minute_of(worker.seen_at):
+        sample(worker, minute_of(at), load)
     Worker.objects.filter(pk=worker.pk).update(seen_at=now(), load=load)
     if was_away:
         schedule()
     return {"drain": worker.draining, "kill": stale(worker, running), "heartbeat": HEARTBEAT_SECONDS}
+
+
+def minute_of(at: datetime) -> int:
+    return int(at.timestamp()) // 60
+
+
+def sample(worker: Worker, minute: int, load: dict[str, Any]) -> None:
+    """Keep this minute's figures, and let go of those older than a week."""
+    available, use = finite(load.get("memory_available")), finite(load.get("use"))
+    known = [device for device in worker.devices if isinstance(load.get("devices"), dict) and device["id"] in load["devices"]]
+    devices = {device["id"]: {key: finite(load["devices"][device["id"]].get(key)) for key in ("use", "memory_used")} for device in known}
+    used = max(0, worker.memory_bytes - int(available)) if available is not None else None
+    fields = {"use": use, "memory_used": used, "devices": devices}
+    WorkerSample.objects.get_or_create(worker=worker, minute=minute, defaults=fields)
+    if minute % 60 == 0:
+        WorkerSample.objects.filter(worker=worker, minute__lt=minute - KEPT_MINUTES).delete()
+
+
+def finite(value: Any) -> float | None:
+    """A host may say anything; only figures are kept."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def stale(worker: Worker, running: list[int]) -> list[int]:

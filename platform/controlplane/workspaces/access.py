@@ -28,7 +28,7 @@ from controlplane.errors import Problem, not_found
 from controlplane.workspaces.models import ApiToken, Membership, Role, Scope
 from controlplane.workspaces.tokens import find_token, unauthenticated
 
-Kind = Literal["needs", "signed_in", "public", "worker_door"]
+Kind = Literal["needs", "signed_in", "public", "worker_door", "operator"]
 View = TypeVar("View", bound=Callable[..., Any])
 SCOPE_OF = {"viewer": Scope.READ, "editor": Scope.WRITE, "admin": Scope.ADMIN, "owner": Scope.ADMIN}
 INCLUDED = {Scope.ADMIN: {Scope.READ, Scope.WRITE}, Scope.WRITE: {Scope.READ}}
@@ -163,6 +163,19 @@ def forbidden(workspace: int, role: Role, needed: Role) -> Problem:
     names = ", ".join(str(member.user) for member in owners)
     detail = f"This needs the role `{needed}`; you are `{role}`."
     return Problem(403, "role_too_small", detail, f"Owners of this workspace: {names}.")
+
+
+def operators_only(request: HttpRequest) -> None:
+    """For what concerns the whole installation. Raises PermissionDenied, with who can help, for everybody else."""
+    if person(request).is_staff:
+        return
+    names = ", ".join(str(user) for user in User.objects.filter(is_staff=True, is_active=True)[:5])
+    detail = "This concerns every workspace; only operators of this installation may do it."
+    problem = Problem(
+        403, "operators_only", detail, f"Operators: {names}." if names else "Make one with `python manage.py operator EMAIL`."
+    )
+    request.problem = problem  # type: ignore[attr-defined]
+    raise PermissionDenied(problem.detail)
 
 
 def _guard_page(request: HttpRequest, permission: Permission, kwargs: dict[str, Any]) -> HttpResponseBase | None:

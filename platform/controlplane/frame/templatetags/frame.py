@@ -49,11 +49,11 @@ def state_word(value: str, kind: str) -> str:
 
 @register.simple_tag
 def when(at: datetime | None, form: str = "when") -> SafeString:
-    """A time: here in the account's zone, by script in the reader's. form: when | clock | date."""
+    """A time: here in the account's zone, by script in the reader's. form: when | clock | date | seconds | ago."""
     if at is None:
         return mark_safe("–")
     local = localtime(at)
-    text = {"clock": f"{local:%H:%M}", "date": f"{local:%Y-%m-%d}"}.get(form, f"{local:%Y-%m-%d %H:%M}")
+    text = {"clock": f"{local:%H:%M}", "seconds": f"{local:%H:%M:%S}", "date": f"{local:%Y-%m-%d}"}.get(form, f"{local:%Y-%m-%d %H:%M}")
     return format_html('<time datetime="{}" data-form="{}">{}</time>', at.isoformat(), form, text)
 
 

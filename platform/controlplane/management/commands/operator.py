@@ -18,7 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["email"]:
-            self.stdout.writelines(User.objects.filter(is_staff=True, is_active=True).order_by("pk").values_list("email", flat=True))
+            for email in User.objects.filter(is_staff=True, is_active=True).order_by("pk").values_list("email", flat=True):
+                self.stdout.write(email)
             return
         user = User.objects.filter(email=options["email"].lower(), is_active=True).first()
         if user is None:
