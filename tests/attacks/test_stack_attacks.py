@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.attacks import outside
 from tests.stack import ROOT, Api, Stack
 from tests.workers.prepare.makers import csv, model, zipped
 
@@ -99,6 +100,24 @@ def test_A7_only_the_web_listens_and_only_on_this_machine(stack: Stack, endpoint
         except psutil.NoSuchProcess:
             continue
     assert heard == {("127.0.0.1", stack.port)}
+
+
+def test_A7_a_scan_from_another_network_finds_nothing(stack: Stack, tmp_path: Path) -> None:
+    """From a second network namespace; where the kernel grants none, at this machine's own outer addresses, which binds treat alike."""
+    if subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode:
+        ours = {c.laddr.port for process in family(stack) for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+        addresses = [a.address for found in psutil.net_if_addrs().values() for a in found if a.family in (socket.AF_INET, socket.AF_INET6)]
+        outer = [address for address in addresses if not address.startswith("127.") and address.split("%")[0] != "::1"]
+        assert outer, "the kernel grants no namespace and this machine has no outer address: nothing can be scanned from outside"
+        assert [(address, port) for address in outer for port in ours if outside.accepts(address, port)] == []
+        return
+    command = ["unshare", "-rn", sys.executable, "-m", "tests.attacks.outside", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}/platform:{ROOT}"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    outer, every = found["decoys"]
+    assert set(found["outside"]) == {outer, every}  # the scan sees what is open, and nothing of ours is
+    assert set(found["loopback"]) == {found["web"], every}
 
 
 def test_A7_redis_and_replicas_lie_behind_the_users_own_folder_and_a_password(stack: Stack, endpoint: str) -> None:
