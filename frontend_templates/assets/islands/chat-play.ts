@@ -222,7 +222,7 @@ class ChatPlay extends HTMLElement {
     else {
       const src = URL.createObjectURL(this.#picture);
       this.#urls.push(src);
-      turn.append(h("p", {}, this.#picture.name), h("img", { alt: this.#picture.name, src, class: "max-h-64 rounded mt-1" }));
+      turn.append(h("p", {}, this.#picture.name), h("img", { alt: this.#picture.name, src, class: "max-h-96 rounded mt-1" }));
     }
     return turn;
   }

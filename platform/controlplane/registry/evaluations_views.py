@@ -110,7 +110,7 @@ def of_job(request: HttpRequest, job: Job) -> slots.Card:
         "version": version,
         "address": address,
         "headline": _figures(own) if own else report.headline(version, None) if version else [],
-        "matrix": report.matrix([own] if own else [], {}) if own else None,
+        "matrix": report.matrix(*report.newest([own], {}), before={}) if own else None,
         "rows": [shown(row) for row in rows],
     }
     return slots.Card("registry/job_evaluation.html", context)

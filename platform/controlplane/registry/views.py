@@ -1,9 +1,12 @@
 """Pages of models: the list, bringing one, a version with report, card, files and lineage."""
 
+import csv
 import re
+import shlex
 from typing import Any
 
 import nh3
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,11 +22,12 @@ from controlplane.frame import slots
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
 from controlplane.paging import listing
-from controlplane.registry import files, report, services
+from controlplane.registry import files, nav, report, services
 from controlplane.registry.api import the_model, the_version, visible
-from controlplane.registry.models import ModelVersion
+from controlplane.registry.models import Evaluation, ModelVersion
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
+from workers.contract.home import door_url
 from workers.contract.states import VersionState
 
 TABS = ("report", "card", "files", "lineage", "versions")
@@ -103,6 +107,7 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
     before = found.model.versions.filter(version__lt=n, state=VersionState.READY).order_by("-version").first()
     evaluations = list(found.evaluations.select_related("job").order_by("-created_at")[:20])
     serving = [revision.endpoint for revision in found.revisions.filter(state__in=services.LIVE_REVISIONS).select_related("endpoint")]
+    versions = list(found.model.versions.select_related("created_by", "model").defer("card", "files").order_by("-version"))
     context = {
         "nav": "models",
         "crumbs": [
@@ -116,11 +121,18 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
         "thread": _thread(request, found),
         "before": before,
         "headline": report.headline(found, before),
-        "matrix": report.matrix([e for e in evaluations if e.state == "ready"], _own_report(found)) if tab == "report" else None,
+        **(_report(found, before, evaluations) if tab == "report" else {}),
         "evaluations": evaluations,
         "datasets": _datasets(request) if tab == "report" else [],
         "card": card(found.card) if tab == "card" else "",
-        "versions": found.model.versions.select_related("created_by").order_by("-version"),
+        "versions": versions,
+        "compared": report.compared([row for row in versions if row.state == VersionState.READY]) if tab == "versions" else [],
+        "compared_versions": [row for row in versions if row.state == VersionState.READY][: report.VERSIONS_COMPARED],
+        "used_by": services.used_by(found) if tab == "versions" else [],
+        "shell_names": " ".join(shlex.quote(file["name"]) for file in found.files) if tab == "files" else "",
+        "loader": loader(found) if tab == "files" else "",
+        "origin": _origin(ws, found) if tab == "lineage" else [],
+        "address": settings.PUBLIC_URL or door_url(),
         "endpoints": {endpoint.name: endpoint for endpoint in serving}.values(),
         "api": f"/api/v1/workspaces/{ws}/models/{name}/versions/{n}",
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
@@ -132,6 +144,80 @@ def _thread(request: HttpRequest, version: ModelVersion) -> slots.Thread:
     job = version.job.number if version.job and version.job.kind == "train" else None
     dataset = str(version.lineage.get("dataset") or "")
     return slots.Thread(request.workspace, here="model", model=str(version), job=job, dataset=dataset)  # type: ignore[attr-defined]
+
+
+def _origin(ws: str, version: ModelVersion) -> list[tuple[str, str, str]]:
+    """(what, its value, where it is shown) of everything the version came from."""
+    known = version.lineage
+    dataset, _at, number = str(known.get("dataset") or "").partition("@")
+    job = known.get("job")
+    columns = ", ".join(f"{role} = {column}" for role, column in (known.get("columns") or {}).items())
+    recipe = f"{known['recipe']}, v{known['recipe_version']}" if known.get("recipe_version") else known.get("recipe")
+    shown_at = reverse("dataset-version", kwargs={"ws": ws, "name": dataset, "n": int(number)}) if number.isdecimal() else ""
+    rows = [
+        (_("Dataset"), f"{dataset} v{number}" if dataset else None, shown_at),
+        (_("Columns"), columns, ""),
+        (_("Base model"), known.get("base_model") or (_("none, from scratch") if dataset else None), ""),
+        (_("Source"), known.get("source"), ""),
+        (_("Job"), f"#{job}" if job else None, reverse("job", kwargs={"ws": ws, "number": int(job)}) if job else ""),
+        (_("Attempt"), known.get("attempt"), ""),
+        (_("Step"), known.get("at_step") or known.get("step"), ""),
+        (_("Recipe"), recipe, ""),
+        (_("Seed"), known.get("seed"), ""),
+        (_("Code"), known.get("code"), ""),
+    ]
+    return [(label, str(value), url) for label, value, url in rows if value not in (None, "")]
+
+
+def _report(version: ModelVersion, before: ModelVersion | None, evaluations: list[Evaluation]) -> dict[str, Any]:
+    own = _own_report(version)
+    newest, where = report.newest([row for row in evaluations if row.state == "ready"], own)
+    tested = (
+        {"rows": own["rows"], "split": own.get("split", ""), "dataset": nav.title(str(version.lineage.get("dataset") or ""))}
+        if own.get("rows")
+        else None
+    )
+    return {"matrix": report.matrix(newest, where, _own_report(before) if before else {}), "tested": tested}
+
+
+@require_GET
+@needs("viewer")
+def matrix_file(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
+    """The newest confusion matrix as CSV."""
+    found = the_version(request, name, n)
+    newest, _where = report.newest(list(found.evaluations.filter(state="ready").order_by("-created_at")[:20]), _own_report(found))
+    if not newest:
+        raise Http404
+    disposition = f'attachment; filename="{name}-v{n}-confusion-matrix.csv"'
+    response = HttpResponse(content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition})
+    csv.writer(response).writerows([safe_cell(cell) for cell in line] for line in report.lines(newest))
+    return response
+
+
+def safe_cell(value: Any) -> Any:
+    """A label that a spreadsheet would run as a formula gets an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def loader(version: ModelVersion) -> str:
+    """Python that opens the downloaded folder; empty for a model that has no such loader."""
+    kinds = {
+        "text-classification": "AutoModelForSequenceClassification",
+        "image-classification": "AutoModelForImageClassification",
+        "text-generation": "AutoModelForCausalLM",
+    }
+    kind = kinds.get(version.task)
+    if kind is None or not any(file["name"].endswith(".safetensors") for file in version.files):
+        return ""
+    reader = "AutoImageProcessor" if version.task.startswith("image") else "AutoTokenizer"
+    names = {file["name"] for file in version.files}
+    reads = reader == "AutoTokenizer" or "preprocessor_config.json" in names
+    also = f", {reader}" if reads else ""
+    folder = f"{version.model.name}-v{version.version}"
+    code = f'from transformers import {kind}{also}\n\nmodel = {kind}.from_pretrained("{folder}")\n'
+    return code + (
+        f'{"processor" if reader == "AutoImageProcessor" else "tokenizer"} = {reader}.from_pretrained("{folder}")\n' if reads else ""
+    )
 
 
 def _own_report(version: ModelVersion) -> dict[str, Any]:

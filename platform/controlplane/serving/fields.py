@@ -67,7 +67,9 @@ def _field(name: str, schema: dict[str, Any]) -> dict[str, Any] | None:
     kind = schema.get("type")
     low, high = schema.get("minimum", schema.get("exclusiveMinimum")), TOP.get(name, schema.get("maximum"))
     field: dict[str, Any] = {"name": name, "label": LABELS.get(name, name), "low": low, "high": high, "hint": HINTS.get(name, "")}
-    value = START.get(name, schema.get("default"))
+    value = START.get(name)  # what is left empty is left to the model
+    if schema.get("default") is not None and not field["hint"]:
+        field["hint"] = str(schema["default"])
     if schema.get("enum"):
         return {**field, "kind": "choice", "options": schema["enum"], "value": ""}
     if kind == "number":

@@ -1,0 +1,99 @@
+"""The pages of a model version: report against the version before, files, lineage, versions, and what deleting says."""
+
+import json
+from typing import Any
+
+from controlplane.registry.models import ModelVersion
+
+from tests.controlplane.registry.conftest import FILES, Bench
+from tests.people import People, Person
+
+PAGE = "/w/acme/models/clf"
+
+
+def see(person: Person, path: str) -> str:
+    answer = person.in_browser().http.get(path)
+    assert answer.status_code == 200, answer
+    return str(answer.content.decode())
+
+
+def trained(bench: Bench, counts: list[list[int]], label: str = "good") -> None:
+    """A version with its own report; f1 and the rest follow from the counts of two classes, bad and `label`."""
+    (a, b), (c, d) = counts
+    rows = a + b + c + d
+    f1 = [2 * a / (2 * a + b + c), 2 * d / (2 * d + b + c)]
+    classes = [
+        {"label": name, "precision": 0.5, "recall": 0.5, "f1": value, "support": n}
+        for name, value, n in (("bad", f1[0], a + b), (label, f1[1], c + d))
+    ]
+    report: dict[str, Any] = {
+        "split": "test",
+        "rows": rows,
+        "accuracy": (a + d) / rows,
+        "f1_macro": sum(f1) / 2,
+        "classes": classes,
+        "confusion_matrix": {"labels": ["bad", label], "rows_are": "true", "counts": counts},
+    }
+    job = bench.job()
+    found = bench.store(job, files={**FILES, "evaluation.json": json.dumps(report).encode()})
+    bench.end(job, files=found, metrics={"test/accuracy": report["accuracy"], "test/loss": 1 - report["accuracy"]})
+
+
+def test_the_report_is_set_against_the_version_before(bench: Bench, people: People) -> None:
+    trained(bench, [[40, 10], [10, 40]])
+    trained(bench, [[45, 5], [10, 40]])
+    text = see(people.alice, f"{PAGE}/2")
+    assert "15 of 100 rows wrong" in text
+    assert "+0.05, better than v1" in " ".join(text.split())
+    assert "-0.05, better than v1" in " ".join(text.split()), "a lower loss is the better one"
+    assert "F1 vs v1" in text
+    assert "Weakest class: good" in text
+    assert "split test, held out" in text
+    first = see(people.alice, f"{PAGE}/1")
+    assert "better than" not in first
+    assert "F1 vs" not in first
+
+
+def test_the_matrix_as_a_file_runs_no_formula(bench: Bench, people: People) -> None:
+    trained(bench, [[3, 1], [0, 4]], label="=1+1")
+    answer = people.alice.in_browser().http.get(f"{PAGE}/1/matrix.csv")
+    lines = answer.content.decode().splitlines()
+    assert lines[0] == "actual \\ predicted,bad,'=1+1,precision,recall,f1,rows"
+    assert lines[1].startswith("bad,3,1,")
+    assert people.bob.in_browser().http.get(f"{PAGE}/1/matrix.csv").status_code == 404
+    bench.trained()
+    assert people.alice.in_browser().http.get(f"{PAGE}/2/matrix.csv").status_code == 404
+
+
+def test_files_say_how_they_are_opened(bench: Bench, people: People) -> None:
+    bench.trained()
+    text = see(people.alice, f"{PAGE}/1/files")
+    assert "AutoModelForSequenceClassification.from_pretrained" in text
+    assert "/api/v1/workspaces/acme/models/clf/versions/1/files/tokenizer/vocab.txt" in text
+    assert "for name in config.json model.safetensors tokenizer/vocab.txt; do" in text
+
+
+def test_lineage_leads_to_dataset_and_job(bench: Bench, people: People) -> None:
+    job = bench.trained()
+    text = see(people.alice, f"{PAGE}/1/lineage")
+    assert 'href="/w/acme/datasets/reviews/1"' in text
+    assert f'href="/w/acme/jobs/{job.number}"' in text
+    assert "text = review" in text
+
+
+def test_versions_are_compared_and_one_in_use_says_by_whom(bench: Bench, people: People) -> None:
+    trained(bench, [[40, 10], [10, 40]])
+    trained(bench, [[30, 20], [10, 40]])
+    ModelVersion.objects.update(task="text-classification")
+    people.charlie.post("…/endpoints", {"name": "triage", "model": "clf@2"})
+    text = see(people.charlie, f"{PAGE}/2/versions")
+    assert "Results compared" in text
+    assert "↓ -0.1" in text
+    assert "endpoint triage" in text
+    assert '<button class="btn danger" disabled>' in text
+    head = see(people.charlie, f"{PAGE}/2")
+    assert 'href="/w/acme/endpoints/triage"' in head
+    assert "Deploy v2" in head
+    assert "disabled" not in see(people.charlie, f"{PAGE}/1/versions").split("Delete v1")[1]
+    viewer = people.member("vera", "viewer")
+    assert "Delete v1" not in see(viewer, f"{PAGE}/1/versions")
