@@ -1,50 +1,57 @@
-// <log-view>: a log of any length in a window of rows, 20 px each, read by line number from the API as it comes into view.
-import { h, icon, say, wordsOf } from "../lib/dom";
+// <log-view>: a log of any length in a window of rows, read by line number from the API as it comes into view.
+import { paint, plain, shown } from "../lib/ansi";
 import { copyText } from "../lib/copy";
+import { h, icon, say, wordsOf } from "../lib/dom";
 import { clock, count, elapsed } from "../lib/format";
+import { isCommand } from "../lib/keys";
 import type { JobEvent } from "../lib/live";
+import { LogBar, type Stamp } from "../lib/logbar";
+import { LogSearch } from "../lib/logsearch";
 import { LogStore, type LogLine } from "../lib/logstore";
-import { paint } from "../lib/ansi";
+import { LogWindow, ROW } from "../lib/logwindow";
 
-const ROW = 20;
-const TALLEST = 12_000_000; // browsers cap an element's height near 17.9 million px
-const PAGE = 1000;
+const WRAP = "log-wrap"; // remembered in this browser
+const COPIED = 5000; // lines copied at most
 
 class LogView extends HTMLElement {
   #words!: ReturnType<typeof wordsOf>;
   #store!: LogStore;
-  #viewport!: HTMLElement;
-  #space!: HTMLElement;
+  #window!: LogWindow;
+  #search!: LogSearch;
+  #bar!: LogBar;
   #more!: HTMLButtonElement;
-  #follow!: HTMLButtonElement;
-  #found!: HTMLElement;
-  #time: "clock" | "elapsed" | "none" = "clock";
+  #stamp: Stamp = "clock";
   #following = true;
   #seen = 0;
-  #matches: number[] = [];
-  #match = -1;
-  #mark = "";
+  #open = new Set<number>(); // long lines that were unfolded
   #selected: [number, number] | null = null;
   #frame = 0;
+  #began = performance.now();
   #onEvents = (event: Event): void => this.#live((event as CustomEvent<JobEvent[]>).detail);
   #onHash = (): void => this.#openHash();
-  #resize = new ResizeObserver(() => this.#draw());
+  #onKey = (event: KeyboardEvent): void => void (event.key === "f" && isCommand(event) && this.#toEnd());
+  #resize = new ResizeObserver(() => (this.#following ? this.#toEnd() : this.#draw()));
 
   connectedCallback(): void {
     this.#words = wordsOf(this);
-    this.#store = new LogStore(this.dataset.url ?? "", Number(this.dataset.total ?? 0), () => this.#draw());
+    this.#store = new LogStore(this.dataset.url ?? "", Number(this.dataset.total ?? 0), () => this.#changed());
+    this.#store.prime(JSON.parse(this.querySelector("script[data-lines]")?.textContent ?? "[]") as LogLine[]);
+    this.#search = new LogSearch(this.#store);
     this.#build();
     document.addEventListener("job:events", this.#onEvents);
+    document.addEventListener("keydown", this.#onKey);
     addEventListener("hashchange", this.#onHash);
-    this.#resize.observe(this.#viewport);
+    this.#resize.observe(this.#window.viewport);
     const error = Number(this.dataset.error ?? 0);
     if (location.hash.startsWith("#L")) this.#openHash();
-    else if (error) this.#goTo(error, true);
+    else if (error) this.#openError(error);
     else this.#toEnd();
+    performance.measure("log-view:open", { start: this.#began, end: performance.now() });
   }
 
   disconnectedCallback(): void {
     document.removeEventListener("job:events", this.#onEvents);
+    document.removeEventListener("keydown", this.#onKey);
     removeEventListener("hashchange", this.#onHash);
     this.#resize.disconnect();
     cancelAnimationFrame(this.#frame);
@@ -52,107 +59,46 @@ class LogView extends HTMLElement {
 
   #build(): void {
     const words = this.#words;
-    this.#follow = h("button", { class: "btn sm", type: "button", onclick: () => this.#toEnd() }, icon("arrow-down"), words("following"));
-    this.#found = h("span", { class: "meta", role: "status" });
-    const find = h("input", { class: "input sm", type: "search", placeholder: words("find"), "aria-label": words("find") });
-    find.addEventListener("change", () => void this.#search(find.value));
-    find.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing && this.#matches.length) this.#step(event.shiftKey ? -1 : 1);
-    });
-    const up = h("button", { class: "btn sm ico", type: "button", "aria-label": words("previous"), onclick: () => this.#step(-1) }, icon("chevron-up"));
-    const down = h("button", { class: "btn sm ico", type: "button", "aria-label": words("next"), onclick: () => this.#step(1) }, icon("chevron-down"));
+    const viewport = h("div", { class: "vp", role: "region", tabindex: 0, "aria-label": words("log") });
+    this.#window = new LogWindow(viewport, () => this.#store.length);
+    this.#window.wrapped = localStorage.getItem(WRAP) === "1";
+    const hooks = {
+      follow: () => this.#toEnd(),
+      search: (text: string) => void this.#find(text),
+      errors: () => void this.#find("", "error"),
+      step: (by: 1 | -1) => void this.#step(by),
+      level: (level: string) => (this.#store.filter(level), this.#toEnd()),
+      stamp: (stamp: Stamp) => ((this.#stamp = stamp), this.classList.toggle("untimed", stamp === "none"), this.#draw()),
+      wrap: (on: boolean) => this.#wrap(on),
+    };
+    const options = { download: this.dataset.download ?? "", wrapped: this.#window.wrapped, ended: "ended" in this.dataset };
+    this.#bar = new LogBar(words, hooks, options);
     this.#more = h("button", { class: "btn sm more", type: "button", hidden: true, onclick: () => this.#toEnd() });
-    this.#space = h("div", {});
-    this.#viewport = h(
-      "div",
-      { class: "vp", role: "region", tabindex: 0, "aria-label": words("log") },
-      this.#space,
-    );
-    this.#viewport.addEventListener("scroll", () => this.#scrolled());
-    this.#viewport.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    this.#viewport.addEventListener("keydown", (event) => this.#key(event));
-    this.#viewport.addEventListener("click", (event) => this.#pick(event));
-    const download = h("a", { class: "btn sm quiet", href: this.dataset.download ?? "", download: true }, icon("download"), words("download"));
-    this.replaceChildren(
-      h("div", { class: "bar" }, h("h2", {}, words("log")), this.#follow, h("span", { class: "end" }, this.#found, find, up, down, this.#levels(), this.#times(), download)),
-      this.#viewport,
-      this.#more,
-    );
-  }
-
-  #levels(): HTMLSelectElement {
-    const select = h("select", { class: "input sm auto", "aria-label": this.#words("level") });
-    for (const level of ["", "info", "warning", "error"]) select.append(h("option", { value: level }, this.#words(`level_${level || "all"}`)));
-    select.addEventListener("change", () => {
-      this.#store.filter(select.value);
-      this.#toEnd();
-    });
-    return select;
-  }
-
-  #times(): HTMLElement {
-    const seg = h("span", { class: "seg", role: "group", "aria-label": this.#words("time") });
-    for (const kind of ["clock", "elapsed"] as const)
-      seg.append(
-        h(
-          "button",
-          {
-            type: "button",
-            "aria-pressed": String(kind === this.#time),
-            onclick: () => {
-              this.#time = this.#time === kind ? "none" : kind;
-              for (const [at, button] of [...seg.children].entries())
-                button.setAttribute("aria-pressed", String(this.#time === (["clock", "elapsed"] as const)[at]));
-              this.#draw();
-            },
-          },
-          this.#words(kind),
-        ),
-      );
-    return seg;
+    viewport.addEventListener("scroll", () => this.#scrolled());
+    viewport.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    viewport.addEventListener("keydown", (event) => this.#key(event));
+    viewport.addEventListener("click", (event) => this.#pick(event));
+    viewport.addEventListener("copy", (event) => this.#copySelection(event));
+    this.replaceChildren(this.#bar.element, viewport, this.#more);
   }
 
   // ---- where we are -----------------------------------------------------------------------------------------
-  get #rows(): number {
-    return Math.max(1, Math.floor(this.#viewport.clientHeight / ROW));
-  }
-
-  get #height(): number {
-    return Math.min(this.#store.length * ROW, TALLEST);
-  }
-
-  get #scaled(): boolean {
-    return this.#store.length * ROW > TALLEST;
-  }
-
-  /** Index of the first row in view; fractional when not scaled. */
-  get #first(): number {
-    const top = this.#viewport.scrollTop;
-    if (!this.#scaled) return top / ROW;
-    const reach = this.#height - this.#viewport.clientHeight;
-    return Math.round((top / reach) * (this.#store.length - this.#rows));
-  }
-
-  #moveTo(index: number): void {
-    const last = Math.max(0, this.#store.length - this.#rows);
-    const first = Math.min(Math.max(0, index), last);
-    this.#space.style.height = `${this.#height}px`;
-    this.#viewport.scrollTop = this.#scaled ? (first / last) * (this.#height - this.#viewport.clientHeight) : first * ROW;
-    this.#draw();
-  }
-
   #toEnd(): void {
     this.#following = true;
-    this.#moveTo(this.#store.length);
-    this.#viewport.scrollTop = this.#viewport.scrollHeight;
+    this.#window.toEnd();
     this.#seen = this.#store.length;
     this.#draw();
+    this.#window.toEnd(); // drawn rows may be taller than thought
   }
 
   #goTo(line: number, select = false): void {
     this.#following = false;
+    this.#seen = this.#store.length;
     if (select) this.#selected = [line, line];
-    this.#moveTo(this.#store.indexOf(line) - Math.floor(this.#rows / 2));
+    const index = this.#store.indexOf(line);
+    if (this.#window.wrapped && !this.#window.byShare) this.#draw();
+    this.#window.show(index);
+    this.#draw();
   }
 
   #openHash(): void {
@@ -163,17 +109,41 @@ class LogView extends HTMLElement {
     this.#goTo(from);
   }
 
+  /** A failed job: at its error, and how many there are. */
+  #openError(line: number): void {
+    this.#goTo(line, true);
+    this.#bar.found.textContent = this.#words("opened", { at: count(line), of: count(this.#store.length) });
+    void this.#store.search("", "error", 0).then(({ matches }) => {
+      this.#bar.errors.hidden = !matches;
+      this.#bar.errors.replaceChildren(icon("circle-x"), this.#words(matches === 1 ? "error" : "errors", { n: count(matches ?? 0) }));
+    }, () => undefined);
+  }
+
+  #wrap(on: boolean): void {
+    const at = Math.ceil(this.#window.first);
+    localStorage.setItem(WRAP, on ? "1" : "0");
+    this.#window.wrapped = on;
+    this.#draw();
+    if (this.#following) this.#toEnd();
+    else this.#window.show(at + Math.floor(this.#window.rows / 2));
+    this.#draw();
+  }
+
   // ---- what happens -----------------------------------------------------------------------------------------
   #live(batch: JobEvent[]): void {
     const fresh = batch.filter((event) => event.type === "log").map((event) => ({ time: event.time, ...event.data }) as unknown as LogLine);
     if (!fresh.length) return;
     this.#store.append(fresh);
+    this.#changed();
+  }
+
+  #changed(): void {
     if (this.#following) this.#toEnd();
     else this.#draw();
   }
 
   #scrolled(): void {
-    const end = this.#viewport.scrollTop + this.#viewport.clientHeight >= this.#viewport.scrollHeight - ROW;
+    const end = this.#window.atEnd();
     if (end !== this.#following) {
       this.#following = end;
       this.#seen = this.#store.length;
@@ -182,29 +152,38 @@ class LogView extends HTMLElement {
     this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
+  #move(lines: number): void {
+    this.#window.moveTo(this.#window.first + lines);
+    this.#following = this.#window.atEnd();
+    this.#draw();
+  }
+
   #wheel(event: WheelEvent): void {
-    if (!this.#scaled || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
+    if (!this.#window.byShare || event.ctrlKey || event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
     event.preventDefault();
-    this.#moveTo(this.#first + Math.sign(event.deltaY) * Math.max(1, Math.round(Math.abs(event.deltaY) / ROW)));
-    this.#following = false;
+    this.#move(Math.sign(event.deltaY) * Math.max(1, Math.round(Math.abs(event.deltaY) / ROW)));
   }
 
   #key(event: KeyboardEvent): void {
-    if (event.key === "f") this.#toEnd();
-    else if (this.#scaled && event.key === "ArrowDown") this.#moveTo(this.#first + 1);
-    else if (this.#scaled && event.key === "ArrowUp") this.#moveTo(this.#first - 1);
-    else if (this.#scaled && event.key === "PageDown") this.#moveTo(this.#first + this.#rows);
-    else if (this.#scaled && event.key === "PageUp") this.#moveTo(this.#first - this.#rows);
-    else if ((event.ctrlKey || event.metaKey) && event.key === "c" && this.#selected && !getSelection()?.toString()) void this.#copy();
+    const page = this.#window.rows;
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
+    if (this.#window.byShare && by) this.#move(by);
+    else if ((event.ctrlKey || event.metaKey) && event.key === "c" && this.#selected && !getSelection()?.toString()) void this.#copyLines();
     else return;
     event.preventDefault();
   }
 
   #pick(event: MouseEvent): void {
-    const link = (event.target as HTMLElement).closest("a");
+    const target = event.target as HTMLElement;
+    const unfold = target.closest<HTMLElement>("[data-unfold]");
+    if (unfold) {
+      this.#open.add(Number(unfold.dataset.unfold));
+      return this.#draw();
+    }
+    const link = target.closest<HTMLElement>("a[data-line]");
     if (!link) return;
     event.preventDefault();
-    const line = Number(link.textContent?.replace(/,/g, ""));
+    const line = Number(link.dataset.line);
     const from = event.shiftKey && this.#selected ? this.#selected[0] : line;
     this.#selected = [Math.min(from, line), Math.max(from, line)];
     history.replaceState(history.state, "", `#L${this.#selected[0]}${from === line ? "" : `-L${this.#selected[1]}`}`);
@@ -212,66 +191,74 @@ class LogView extends HTMLElement {
     this.#draw();
   }
 
-  async #copy(): Promise<void> {
+  /** The chosen lines, clean: no numbers, times or colours. */
+  async #copyLines(): Promise<void> {
     const [from, to] = this.#selected ?? [0, -1];
-    const lines = await this.#store.range(from, Math.min(to, from + PAGE));
-    await copyText(lines.map((line) => line.text).join("\n"));
+    const lines = await this.#store.range(from, Math.min(to, from + COPIED));
+    await copyText(lines.map((line) => plain(line.text)).join("\n"));
     say(this.#words("copied", { n: lines.length }));
   }
 
-  async #search(text: string): Promise<void> {
-    this.#mark = text;
-    this.#matches = [];
-    this.#match = -1;
-    this.#found.textContent = "";
-    if (text) {
-      const matches = await this.#store.search(text, PAGE);
-      if (this.#mark !== text) return;
-      this.#matches = matches;
-      if (this.#matches.length) return this.#step(-1);
-      this.#found.textContent = this.#words("none");
+  /** What the pointer marked, in the order of the lines and without what cannot be marked. */
+  #copySelection(event: ClipboardEvent): void {
+    const selection = getSelection();
+    if (!selection || selection.isCollapsed) return;
+    const rows = [...this.#window.space.querySelectorAll<HTMLElement>(".row")].filter((row) => selection.containsNode(row, true));
+    if (rows.length < 2) return;
+    event.preventDefault();
+    event.clipboardData?.setData("text/plain", rows.map((row) => row.querySelector(".text")?.textContent ?? "").join("\n"));
+  }
+
+  async #find(text: string, level = ""): Promise<void> {
+    this.#bar.found.textContent = "";
+    try {
+      if (!(await this.#search.look(text, level))) return;
+    } catch {
+      this.#bar.found.textContent = this.#words("away");
+      return;
     }
+    const here = Math.floor(this.#window.first) + 1;
+    if (this.#search.total) this.#tell(this.#search.from(this.#following ? 1 : here));
+    else if (text || level) this.#bar.found.textContent = this.#words("none");
     this.#draw();
   }
 
-  #step(by: number): void {
-    if (!this.#matches.length) return;
-    const n = this.#matches.length;
-    this.#match = this.#match < 0 && by < 0 ? n - 1 : (this.#match + by + n) % n;
-    this.#found.textContent = this.#words("match", { at: count(this.#match + 1), of: count(n) });
-    this.#goTo(this.#matches[this.#match] ?? 1, true);
+  async #step(by: 1 | -1): Promise<void> {
+    if (this.#search.total) this.#tell(await this.#search.step(by));
+  }
+
+  #tell(line: number | undefined): void {
+    this.#bar.found.textContent = this.#words("match", { at: count(this.#search.place), of: count(this.#search.total) });
+    if (line !== undefined) this.#goTo(line, true);
   }
 
   // ---- drawing ----------------------------------------------------------------------------------------------
   #draw(): void {
-    this.#space.style.height = `${this.#height}px`;
-    const first = this.#first;
-    const from = Math.max(0, Math.floor(first) - 5);
-    const lines = this.#store.view(from, this.#rows + 12);
-    const base = this.#scaled ? this.#viewport.scrollTop - (first - from) * ROW : from * ROW;
-    const rows = lines.map((line, at) => this.#row(line, base + at * ROW));
-    this.#space.replaceChildren(...rows);
-    this.#follow.setAttribute("aria-pressed", String(this.#following));
+    this.#window.size();
+    const [from, rows] = this.#window.span;
+    this.#window.place(this.#store.view(from, rows).map((line) => this.#row(line)), from);
+    this.#bar.follow.setAttribute("aria-pressed", String(this.#following));
     const unseen = this.#store.length - this.#seen;
     this.#more.hidden = this.#following || unseen <= 0;
     if (!this.#more.hidden) this.#more.replaceChildren(icon("arrow-down"), this.#words("new", { n: count(unseen) }));
   }
 
-  #row(line: LogLine | undefined, top: number): HTMLElement {
+  #row(line: LogLine | undefined): HTMLElement {
     const row = h("div", { class: `row ${line?.level ?? ""}` });
-    row.style.transform = `translateY(${top}px)`;
     if (!line) return row;
     if (this.#selected && line.line >= this.#selected[0] && line.line <= this.#selected[1]) row.classList.add("on");
-    row.append(h("a", { href: `#L${line.line}`, tabindex: -1 }, count(line.line)));
-    const stamp = this.#stamp(line);
+    row.append(h("a", { href: `#L${line.line}`, "data-line": line.line, tabindex: -1 }, count(line.line)));
+    const stamp = this.#stamped(line);
     if (stamp) row.append(h("time", {}, stamp));
-    row.append(h("i", {}, (line.level?.[0] ?? "i").toUpperCase()), paint(line.text, this.#mark));
+    const { text, folded } = shown(line.text, this.#open.has(line.line));
+    row.append(h("i", {}, (line.level?.[0] ?? "i").toUpperCase()), h("span", { class: "text" }, paint(text, this.#search.text)));
+    if (folded) row.append(h("button", { class: "fold", type: "button", "data-unfold": line.line }, this.#words("folded", { n: count(folded) })));
     return row;
   }
 
-  #stamp(line: LogLine): string {
-    if (this.#time === "none") return "";
-    if (this.#time === "clock") return clock(new Date(line.time));
+  #stamped(line: LogLine): string {
+    if (this.#stamp === "none") return "";
+    if (this.#stamp === "clock") return clock(new Date(line.time));
     return elapsed((Date.parse(line.time) - Date.parse(this.dataset.started ?? line.time)) / 1000);
   }
 }

@@ -18,10 +18,19 @@ const TONES: Record<string, string> = {
 };
 const FOLD = 4000;
 
-/** `mark`: text to highlight, case ignored. */
-export function paint(text: string, mark: string): Node {
+/** What of a line a person reads: the last state of a progress bar, and how much of it is folded away. */
+export function shown(text: string, open: boolean): { text: string; folded: number } {
   const last = text.slice(text.lastIndexOf("\r", text.length - 2) + 1);
-  const short = last.length > FOLD ? `${last.slice(0, FOLD)} … +${last.length - FOLD}` : last;
+  return open || last.length <= FOLD ? { text: last, folded: 0 } : { text: last.slice(0, FOLD), folded: last.length - FOLD };
+}
+
+const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007]*\u0007)/g;
+
+/** A line without colours, as it is copied. */
+export const plain = (text: string): string => shown(text, true).text.replace(ESCAPES, "");
+
+/** `mark`: text to highlight, case ignored. */
+export function paint(short: string, mark: string): Node {
   const out = document.createDocumentFragment();
   if (!short.includes("\u001b")) {
     highlight(out, short, mark);

@@ -168,7 +168,7 @@ export class Chart {
       },
       focus: { alpha: 0.25 },
       legend: { show: false },
-      hooks: { setCursor: [(plot) => this.#hover(plot)], setSelect: [(plot) => this.#select(plot)], setSeries: [(_, at) => this.#focus(at)] },
+      hooks: { setCursor: [(plot) => this.#hover(plot)], setSelect: [(plot) => this.#select(plot)], setSeries: [(_, at, change) => "focus" in change && this.#focus(at)] },
     };
     this.plot = new uPlot(options, data, this.#box);
     this.plot.over.append(this.#tip);

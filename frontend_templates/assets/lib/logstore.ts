@@ -12,9 +12,12 @@ interface Page {
   items: LogLine[];
   next: number | string | null;
   total: number;
+  matches?: number;
 }
 
-const BLOCK = 200; // the API's largest page
+const BLOCK = 200; // lines kept and asked for together
+const FOUND = 1000; // matches of one search
+const LARGEST = 5000; // the API's largest page
 const KEPT_BLOCKS = 60;
 const LEVELS = ["debug", "info", "warning", "error"];
 
@@ -81,19 +84,29 @@ export class LogStore {
     return out;
   }
 
-  /** Numbers of the lines that hold `text`, at most `limit`. */
-  async search(text: string, limit: number): Promise<number[]> {
-    const out: number[] = [];
-    for await (const items of this.#pages({ q: text, level: this.#level }, 0)) {
-      out.push(...items.map((line) => line.line));
-      if (out.length >= limit) break;
+  /** Numbers of the lines after `after` that hold `text` and are of this level, and how many there are in all. */
+  async search(text: string, level: string, after: number): Promise<{ lines: number[]; matches: number | undefined; more: boolean }> {
+    const query = new URLSearchParams({ after: String(after), limit: String(FOUND) });
+    if (text) query.set("q", text);
+    if (level || this.#level) query.set("level", level || this.#level);
+    const page = await fetchJson<Page>(`${this.url}?${query}`);
+    return { lines: page.items.map((line) => line.line), matches: page.matches, more: page.next !== null };
+  }
+
+  /** Lines that came with the page. */
+  prime(lines: LogLine[]): void {
+    for (const line of lines) {
+      const block = Math.floor((line.line - 1) / BLOCK);
+      const rows = this.#blocks.get(block) ?? [];
+      rows[(line.line - 1) % BLOCK] = line;
+      this.#blocks.set(block, rows);
+      this.#total = Math.max(this.#total, line.line);
     }
-    return out;
   }
 
   async *#pages(query: Record<string, string>, after: number): AsyncGenerator<LogLine[]> {
     for (let from: number | string | null = after; from !== null; ) {
-      const parameters = new URLSearchParams({ after: String(from), limit: String(BLOCK) });
+      const parameters = new URLSearchParams({ after: String(from), limit: String(LARGEST) });
       for (const [name, value] of Object.entries(query)) if (value) parameters.set(name, value);
       const page: Page = await fetchJson<Page>(`${this.url}?${parameters}`);
       yield page.items;
@@ -109,10 +122,14 @@ export class LogStore {
   }
 
   async #fetchLevel(level: string): Promise<void> {
-    for await (const items of this.#pages({ level }, 0)) {
-      if (this.#level !== level || this.#filtered.length > 100_000) return;
-      this.#filtered.push(...items);
-      this.changed();
+    try {
+      for await (const items of this.#pages({ level }, 0)) {
+        if (this.#level !== level || this.#filtered.length > 100_000) return;
+        this.#filtered.push(...items);
+        this.changed();
+      }
+    } catch {
+      window.setTimeout(() => this.#level === level && this.filter(level), 2000);
     }
   }
 

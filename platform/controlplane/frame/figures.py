@@ -22,8 +22,8 @@ def figure(value: Any) -> str:
     """Four significant digits; whole numbers grouped; below 0.001 as 2e-4; a dash for what is not a number."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return "–" if value is None or isinstance(value, float) else str(value)
-    if isinstance(value, int) or (value == int(value) and abs(value) >= 10000):
-        return f"{int(value):,}"
+    if isinstance(value, int) or abs(value) >= 10000:
+        return f"{round(value):,}"
     if value and abs(value) < 0.001:
         mantissa, exponent = f"{value:.3e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

@@ -18,6 +18,7 @@ from controlplane.jobs import logs, services, store
 from controlplane.jobs.api import the_job
 from controlplane.jobs.metrics import direction
 from controlplane.jobs.models import Allocation, Job, Sample
+from controlplane.jobs.remedy import remedy
 from controlplane.jobs.scheduler import position
 from controlplane.jobs.transitions import now
 from controlplane.workspaces.access import needs
@@ -37,6 +38,7 @@ TABS = {
 PARTS = ("job-head", "job-tabs", "job-figures", "job-samples", "job-checkpoints")
 OF_CHARTS = ("x", "smooth", "log", "outliers", "from", "to", "find", "pin")  # read by the script
 ERROR_WINDOW = 2000  # lines at the end of a log in which the error is looked for
+AT_ONCE = 60  # lines of the log that come with the page itself
 STRIP = 60  # steps of samples in the strip
 SAMPLES = 20
 
@@ -62,9 +64,8 @@ def job(request: HttpRequest, ws: str, number: int, tab: str = "") -> HttpRespon
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
         "progress": _progress(found),
         "queue": position(found) if found.state == JobState.QUEUED else None,
-        "error_line": _error_line(found) if found.state == JobState.FAILED and tab in ("overview", "logs") else 0,
         "newest_checkpoint": found.checkpoints.order_by("-step").first(),
-        "fix": _fix(found),
+        "fix": remedy(found),
         "memory": _memory(found),
         **_of_tab(request, found, tab),
     }
@@ -74,6 +75,9 @@ def job(request: HttpRequest, ws: str, number: int, tab: str = "") -> HttpRespon
 def _of_tab(request: HttpRequest, job: Job, tab: str) -> dict[str, Any]:
     """What only this tab shows."""
     found: dict[str, Any] = {}
+    if tab in ("overview", "logs"):
+        line = _error_line(job) if job.state == JobState.FAILED else 0
+        found |= {"error_line": line, "first_lines": logs.around(job, line, AT_ONCE)}
     if tab in ("overview", "samples"):
         found["samples"] = _samples(request, job)
     if tab in ("overview", "checkpoints"):
@@ -111,7 +115,9 @@ def _progress(job: Job) -> dict[str, Any]:
         "speed": step / seconds if step and seconds and seconds > 1 else None,
         "where": f"{place.worker.name} {place.device}" if place else "",
         "gpu_hours": seconds / 3600 if seconds and place and place.device != "cpu" else None,
-        "marks": [round(100 * c / total, 1) for c in job.checkpoints.values_list("step", flat=True)[:50]] if total else [],
+        "marks": [round(100 * c / total, 1) for c in job.checkpoints.filter(step__lte=total or 0).values_list("step", flat=True)[:50]]
+        if total
+        else [],
     }
 
 
@@ -163,16 +169,6 @@ def _attempts(job: Job) -> list[dict[str, Any]]:
     for place in places:
         by_attempt.setdefault(place.attempt_id, []).append(f"{place.worker.name} {place.device}")
     return [{"row": row, "places": by_attempt.get(row.pk, [])} for row in job.attempts.order_by("-number")]
-
-
-def _fix(job: Job) -> dict[str, Any] | None:
-    """A retry whose change is known to help: a quarter of the batch, accumulated as often, so that the result stays comparable."""
-    params = job.work.get("params") or {}
-    size = params.get("batch_size")
-    if job.state != JobState.FAILED or (job.error or {}).get("code") != "out_of_memory" or not isinstance(size, int) or size < 2:
-        return None
-    smaller = max(1, size // 4)
-    return {"batch_size": smaller, "accumulation": (params.get("gradient_accumulation_steps") or 1) * (size // smaller)}
 
 
 def _memory(job: Job) -> dict[str, Any] | None:

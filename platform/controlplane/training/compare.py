@@ -80,7 +80,7 @@ def results(jobs: list[Job], base: Job, take: str) -> list[Row]:
     ]
     rows.append(Row(_("Steps"), "steps", cells, _differ(steps)))
     times = [_seconds(job) for job in jobs]
-    row = _measured(_("Time"), "time", times, jobs.index(base), -1, duration)
+    row = _measured(_("Run time"), "time", times, jobs.index(base), -1, duration)
     live = [
         cell._replace(note=_("so far"), star=False, delta="") if job.state not in FINAL else cell
         for job, cell in zip(jobs, row.cells, strict=True)
@@ -183,7 +183,7 @@ def _written(value: Any) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):
-        return _("yes") if value else _("no")
+        return _("on") if value else _("off")
     return figure(value) if isinstance(value, int | float) else str(value)
 
 

@@ -88,6 +88,7 @@ def compare(request: HttpRequest, ws: str) -> HttpResponse:
     if base is not None:
         view = "parallel" if request.GET.get("view") == "parallel" else "charts"
         context |= {
+            "base_index": jobs.index(base),
             "chips": [_chip(jobs, job, base, at, index) for index, job in enumerate(jobs)],
             "take": take,
             "takes": [(word, name, at(numbers, base.number, take=word)) for word, name in _takes()],

@@ -1,0 +1,101 @@
+// Where a log of any length stands in its window. Unwrapped, a line is a row of 20 px and the bar scrolls by rows (by shares of the
+// whole once browsers could no longer hold the height). Wrapped, rows are as tall as their text: the line at the same share of the
+// log as the bar's place is kept at the same share of the window, so nothing must be known of lines that were never drawn.
+
+export const ROW = 20;
+const TALLEST = 12_000_000; // browsers cap an element's height near 17.9 million px
+const MOST = 96; // rows drawn at once
+
+export class LogWindow {
+  wrapped = false;
+  readonly space = document.createElement("div");
+
+  constructor(
+    readonly viewport: HTMLElement,
+    private readonly length: () => number,
+  ) {
+    viewport.append(this.space);
+  }
+
+  get rows(): number {
+    return Math.max(1, Math.floor(this.viewport.clientHeight / ROW));
+  }
+
+  /** Whether the bar moves by shares of the whole, not by rows. */
+  get byShare(): boolean {
+    return this.wrapped ? this.length() > MOST : this.length() * ROW > TALLEST;
+  }
+
+  get #height(): number {
+    return Math.min(this.length() * ROW, TALLEST);
+  }
+
+  get #reach(): number {
+    return Math.max(1, this.#height - this.viewport.clientHeight);
+  }
+
+  /** Index of the first row in view; fractional when rows are scrolled by pixels. */
+  get first(): number {
+    if (!this.byShare) return this.viewport.scrollTop / ROW;
+    return Math.round((this.viewport.scrollTop / this.#reach) * Math.max(0, this.length() - this.rows));
+  }
+
+  /** The rows to draw: from, and how many. */
+  get span(): [number, number] {
+    if (this.wrapped && !this.byShare) return [0, this.length()];
+    const extra = this.wrapped ? Math.min(this.rows, MOST - this.rows) : 5;
+    const from = Math.max(0, Math.floor(this.first) - extra);
+    return [from, Math.min(MOST, this.rows + 2 * extra + 2)];
+  }
+
+  moveTo(index: number): void {
+    const last = Math.max(0, this.length() - this.rows);
+    const first = Math.min(Math.max(0, index), last);
+    this.size();
+    this.viewport.scrollTop = this.byShare ? (first / Math.max(1, last)) * this.#reach : first * ROW;
+  }
+
+  /** Brings a row to the middle, or, wrapped, to where its share of the log stands. */
+  show(index: number): void {
+    if (!this.wrapped) return this.moveTo(index - Math.floor(this.rows / 2));
+    this.size();
+    if (this.byShare) this.viewport.scrollTop = ((index + 0.5) / this.length()) * this.#reach;
+    else (this.space.children[index] as HTMLElement | undefined)?.scrollIntoView({ block: "center" });
+  }
+
+  toEnd(): void {
+    this.size();
+    this.viewport.scrollTop = this.viewport.scrollHeight;
+  }
+
+  atEnd(): boolean {
+    return this.viewport.scrollTop + this.viewport.clientHeight >= this.viewport.scrollHeight - ROW;
+  }
+
+  size(): void {
+    this.space.style.height = this.wrapped && !this.byShare ? "auto" : `${this.#height}px`;
+  }
+
+  /** Puts drawn rows in their place; `from` is the index of the first of them. */
+  place(rows: HTMLElement[], from: number): void {
+    this.space.classList.toggle("flow", this.wrapped);
+    if (!this.wrapped) {
+      const base = this.byShare ? this.viewport.scrollTop - (this.first - from) * ROW : from * ROW;
+      for (const [at, row] of rows.entries()) row.style.transform = `translateY(${base + at * ROW}px)`;
+      this.space.replaceChildren(...rows);
+    } else if (!this.byShare) this.space.replaceChildren(...rows);
+    else this.#flow(rows, from);
+  }
+
+  #flow(rows: HTMLElement[], from: number): void {
+    const block = document.createElement("div");
+    block.className = "block";
+    block.append(...rows);
+    this.space.replaceChildren(block);
+    const share = Math.min(1, this.viewport.scrollTop / this.#reach);
+    const anchor = share * this.length() - from;
+    const row = rows[Math.min(rows.length - 1, Math.floor(anchor))];
+    const into = row ? row.offsetTop + Math.min(1, anchor - Math.floor(anchor) + Number(anchor >= rows.length)) * row.offsetHeight : 0;
+    block.style.transform = `translateY(${this.viewport.scrollTop + share * this.viewport.clientHeight - into}px)`;
+  }
+}
