@@ -6,6 +6,7 @@ import { startForms } from "./lib/forms";
 import { startHtmx } from "./lib/htmx";
 import { loadIslands } from "./lib/islands";
 import { startKeys } from "./lib/keys";
+import { startLightbox } from "./lib/lightbox";
 import { startMenus } from "./lib/menus";
 import { markScrollers, startScrollers } from "./lib/scrollers";
 import { startSamples } from "./lib/samples";
@@ -23,6 +24,7 @@ function upgrade(root: ParentNode): void {
 
 startTheme();
 startMenus();
+startLightbox();
 startDialogs();
 startCopy();
 startUndo();

@@ -2,6 +2,8 @@
 import { h, icon, wordsOf } from "../lib/dom";
 import { bytes, clock, count, elapsed } from "../lib/format";
 import { csrfToken, fetchJson } from "../lib/http";
+import { dropped } from "../lib/dropped";
+import { fingerprint } from "../lib/fingerprint";
 import { Transfer, type Unfinished } from "../lib/transfer";
 
 const AT_ONCE = 3;
@@ -55,7 +57,7 @@ class UploadZone extends HTMLElement {
     zone.addEventListener("drop", (event) => {
       event.preventDefault();
       zone.classList.remove("over");
-      this.#add([...(event.dataTransfer?.files ?? [])]);
+      void dropped(event.dataTransfer).then((files) => this.#add(files));
     });
     this.#notes = h("div", { role: "status" });
     this.#list = h("div", {});
@@ -77,7 +79,7 @@ class UploadZone extends HTMLElement {
   async #ask(): Promise<void> {
     const page = await fetchJson<{ items: Unfinished[] }>(this.dataset.endpoint ?? "").catch(() => ({ items: [] }));
     this.#unfinished = page.items.filter((upload) => upload.offset < upload.size);
-    this.#draw();
+    this.#moved();
   }
 
   /** Type and size are judged before the first byte travels. */
@@ -111,6 +113,7 @@ class UploadZone extends HTMLElement {
   }
 
   #moved(): void {
+    this.#form?.classList.toggle("chosen", this.#transfers.length > 0);
     const running = this.#transfers.filter((transfer) => transfer.state === "uploading").length;
     const next = this.#transfers.filter((transfer) => transfer.state === "waiting").slice(0, Math.max(0, AT_ONCE - running));
     for (const transfer of next) void transfer.start(this.#unfinished);
@@ -229,7 +232,18 @@ class UploadZone extends HTMLElement {
       void fetch(`${this.dataset.endpoint}/${upload.id}`, { method: "DELETE", headers });
       this.#draw();
     });
-    return this.#line(upload.filename, "paused", h("div", { class: "bar" }, this.#bar(share, "hold"), line), drop);
+    const input = h("input", { type: "file", class: "sr", tabindex: -1, "aria-hidden": "true" });
+    input.addEventListener("change", () => void this.#resume(upload, input.files?.[0]));
+    const pick = h("button", { type: "button", class: "btn sm", onclick: () => input.click() }, icon("folder-open"), this.#words("pick"), input);
+    return this.#line(upload.filename, "paused", h("div", { class: "bar" }, this.#bar(share, "hold"), line), pick, drop);
+  }
+
+  /** Goes on only with the file that stopped: another one would be a new upload. */
+  async #resume(upload: Unfinished, file: File | undefined): Promise<void> {
+    if (!file) return;
+    const same = (await fingerprint(file, this.dataset.workspace ?? "")) === upload.metadata.fingerprint;
+    if (same) this.#add([file]);
+    else this.#notes.replaceChildren(h("p", { class: "rowline tone-bad" }, this.#words("other")));
   }
 }
 

@@ -2,37 +2,40 @@
 
 One JSON line on stdin: {"shards": [{"path", "split"}], "features": {column: type}, "format": "csv" | "jsonl"}. A column `split`
 is added when there are several splits and no such column. Images and sounds are written as their names. CSV cells that a
-spreadsheet would run as a formula (those that begin with = + - @ TAB CR and are no number) begin with an apostrophe.
+spreadsheet would run as a formula (those that begin with = + - @ TAB CR and are no number) begin with an apostrophe, which is taken
+off again when such a file is prepared. An empty text is quoted, an absent value is not.
 """
 
-import csv
 import io
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from controlplane.data.reader import MEDIA, Shard, connect, limit_process, plain, quoted
 
 BATCH = 512
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # one that has an apostrophe gets another, so that one can be taken off
+NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
+QUOTED = re.compile(r'[",\r\n]|^\s|\s$|^$')
 
 
-def safe_cell(value: Any) -> Any:
-    """A CSV cell that no spreadsheet runs."""
-    if isinstance(value, str) and value.startswith(FORMULA) and not _is_number(value):
-        return "'" + value
+def cell(value: Any) -> str:
+    """A CSV cell that no spreadsheet runs and that is read as what it was."""
+    if value is None:
+        return ""
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).lower() if isinstance(value, bool) else value
+        value = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    text = "'" + value if FORMULA.match(value) and not NUMBER.fullmatch(value) else value
+    return '"' + text.replace('"', '""') + '"' if QUOTED.search(text) else text
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text == text.strip() and text[1:2].isdigit()
+def line(values: Iterable[Any]) -> str:
+    """A row; one empty cell alone would be an empty line, which is no row."""
+    return (",".join(map(cell, values)) or '""') + "\r\n"
 
 
 def batches(request: dict[str, Any]) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
@@ -61,17 +64,16 @@ def export(request: dict[str, Any], write: Callable[[str], Any]) -> None:
     features, as_csv = request["features"], request["format"] == "csv"
     several = len({shard["split"] for shard in request["shards"]}) > 1
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
     begun = False
     for split, names, rows in batches(request):
         extra = several and "split" not in names
         if as_csv and not begun:
-            writer.writerow([safe_cell(name) for name in [*names, *(["split"] if extra else [])]])
+            buffer.write(line([*names, *(["split"] if extra else [])]))
             begun = True
         for row in rows:
             values = [plain(value, features.get(name, "")) for name, value in zip(names, row, strict=True)]
             if as_csv:
-                writer.writerow([safe_cell(value) for value in [*values, *([split] if extra else [])]])
+                buffer.write(line([*values, *([split] if extra else [])]))
             else:
                 shown = dict(zip(names, values, strict=True)) | ({"split": split} if extra else {})
                 buffer.write(json.dumps(shown, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,23 +1,28 @@
 """A version's statistics and health in words and small bars, for its page."""
 
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from controlplane.data.models import DatasetVersion
+from controlplane.data.preview import in_order
 from controlplane.data.schemas import columns_of
 from controlplane.frame.figures import figure
 
 LABELS_SHOWN = 12
+CLASSES_SHOWN = 50
+UNEVEN = 10  # times the smallest class: worth a word
 
 
 class Finding(NamedTuple):
-    """title: how many of what · note: why it matters · serious: it misleads a training."""
+    """title: how many of what · note: why it matters · serious: it misleads a training · query: the preview that shows it."""
 
     title: str
     note: str
     serious: bool
+    query: str = ""
 
 
 def bars(counts: list[int]) -> list[int]:
@@ -72,4 +77,37 @@ def health(version: DatasetVersion) -> list[Finding] | None:
     if n := found.get("duplicates"):
         title = ngettext("%(n)s row comes again", "%(n)s rows come again", n) % {"n": f"{n:,}"}
         out.append(Finding(title, _("Exact duplicates weigh more than other rows."), False))
+    return out + _columns_health(version)
+
+
+def _columns_health(version: DatasetVersion) -> list[Finding]:
+    """Empty cells, columns that say nothing, classes of very different size."""
+    known, out = version.statistics.get("columns") or {}, []
+    for name in columns_of(version):
+        facts = known.get(name) or {}
+        if n := facts.get("nulls"):
+            title = ngettext("%(n)s empty cell in %(name)s", "%(n)s empty cells in %(name)s", n) % {"n": f"{n:,}", "name": name}
+            out.append(
+                Finding(title, _("Rows without it are left out where a task needs it."), False, urlencode({"filter": f"{name}:null:true"}))
+            )
+        if facts.get("distinct") == 1 and sum(version.splits.values()) > 1:
+            out.append(Finding(_("%(name)s has one value only") % {"name": name}, _("There is nothing to learn from it."), False))
+    counts = sorted(int(count) for _value, count in (known.get(version.statistics.get("label")) or {}).get("values") or [])
+    if len(counts) > 1 and counts[-1] >= UNEVEN * max(1, counts[0]):
+        times = counts[-1] // max(1, counts[0])
+        title = _("The largest class has %(n)s times the rows of the smallest") % {"n": f"{times:,}"}
+        out.append(Finding(title, _("Small classes are learnt worse; class weights help."), False))
     return out
+
+
+def classes(version: DatasetVersion) -> dict[str, Any] | None:
+    """Rows of each class in each split: {splits, rows: [(class, [(count, share)])]}; None without a label of few values."""
+    label = version.statistics.get("label")
+    parts = {split: (part.get("classes") or {}).get(label) or {} for split, part in (version.statistics.get("splits") or {}).items()}
+    parts = {split: parts[split] for split in in_order(parts) if parts[split]}
+    names = sorted({name for counts in parts.values() for name in counts}, key=lambda n: -sum(c.get(n, 0) for c in parts.values()))
+    if not names:
+        return None
+    totals = {split: sum(counts.values()) for split, counts in parts.items()}
+    rows = [(n, [(c.get(n, 0), round(100 * c.get(n, 0) / totals[s], 1)) for s, c in parts.items()]) for n in names[:CLASSES_SHOWN]]
+    return {"label": label, "splits": list(parts), "rows": rows, "more": max(0, len(names) - CLASSES_SHOWN)}

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from controlplane import artifacts
 from controlplane.data import exports, preview
@@ -18,6 +18,14 @@ from controlplane.frame.figures import figure
 
 ROWS = 50
 MARKS = {"eq": "=", "ne": "≠", "lt": "<", "gt": ">", "contains": "∋", "null": "∅"}
+OPERATORS = (
+    ("eq", gettext_lazy("is")),
+    ("ne", gettext_lazy("is not")),
+    ("contains", gettext_lazy("contains")),
+    ("lt", gettext_lazy("is less than")),
+    ("gt", gettext_lazy("is more than")),
+    ("null", gettext_lazy("is empty (true or false)")),
+)
 TEXT_SHOWN = 400  # characters of a cell in the table
 
 
@@ -46,6 +54,10 @@ class Look:
     shares: list[dict[str, Any]]
     picked: dict[str, Any] | None
     q: str
+    media: str  # the first column of images, where there is one
+    label: str
+    grid: bool
+    extra: list[tuple[str, str]]  # of the address, for a form that changes one part of it
 
 
 def look(request: HttpRequest, version: DatasetVersion) -> Look:
@@ -55,14 +67,17 @@ def look(request: HttpRequest, version: DatasetVersion) -> Look:
     exports.check_split(version, split)
     texts = query.getlist("filter")
     filters = read_filters(texts, version.features)
+    q, picked = query.get("q", "")[:200], query.get("row", "")
     offset = int(query["offset"]) if query.get("offset", "").isdecimal() else 0
-    q = query.get("q", "")[:200]
+    if "offset" not in query and split and picked.isdecimal() and len(picked) < 12 and not (filters or q):
+        offset = int(picked) // ROWS * ROWS  # a link to a row opens the page that has it
     found = preview.page(version, split=split, offset=offset, limit=ROWS, filters=filters, q=q)
     names = columns_of(version)
     rows = [(item["row"], item["split"], [cell(version, item, name) for name in names]) for item in found["items"]]
     here: dict[str, Any] = {"split": split, "filter": texts, "q": q}
+    here["view"] = query.get("view")
     total = found["total"]
-    picked = query.get("row", "")
+    media = next((name for name in names if version.features[name] == "image"), "")
     return Look(
         columns=[_column(version, name) for name in names],
         rows=rows,
@@ -74,8 +89,12 @@ def look(request: HttpRequest, version: DatasetVersion) -> Look:
         splits=[(name, version.splits.get(name, 0), _address(here, split=name), name == split) for name in preview.splits_of(version)],
         chips=[(_chip(text, version.features), _address(here, filter=[t for t in texts if t != text])) for text in texts],
         shares=_shares(version, here, split),
-        picked=next((_picked(names, row) for row in rows if str(row[0]) == picked), None) if picked else None,
+        picked=_picked(names, rows, picked, query.get("of") or split, here, offset) if picked else None,
         q=q,
+        media=media,
+        label=str(version.statistics.get("label") or ""),
+        grid=bool(media) and query.get("view") != "table",
+        extra=[("filter", text) for text in texts] + [(key, str(here[key])) for key in ("split", "view") if here[key]],
     )
 
 
@@ -100,8 +119,41 @@ def cell(version: DatasetVersion, item: dict[str, Any], name: str, shown: int = 
     return Cell(kind, text if len(text) <= shown else f"{text[:shown]}…")
 
 
-def _picked(names: list[str], row: tuple[int, str, list[Cell]]) -> dict[str, Any]:
-    return {"row": row[0], "split": row[1], "cells": list(zip(names, row[2], strict=True))}
+def _picked(
+    names: list[str], rows: list[tuple[int, str, list[Cell]]], asked: str, split: str | None, here: dict[str, Any], offset: int
+) -> dict[str, Any] | None:
+    """The row that is open, with its neighbours on this page and its lasting address."""
+    at = next((i for i, row in enumerate(rows) if str(row[0]) == asked and split in (None, row[1])), None)
+    if at is None:
+        return None
+    number, of, cells = rows[at]
+
+    def near(i: int) -> str:
+        return _address(here, offset=offset or None, row=rows[i][0], of=rows[i][1]) if 0 <= i < len(rows) else ""
+
+    link = _address({}, split=of, row=number)
+    return {
+        "row": number,
+        "split": of,
+        "cells": list(zip(names, cells, strict=True)),
+        "up": near(at - 1),
+        "down": near(at + 1),
+        "link": link,
+    }
+
+
+def composed(query: QueryDict) -> str | None:
+    """The address with one more filter, which a form sent in its three parts; None when none came."""
+    if not query.get("column"):
+        return None
+    texts = [*query.getlist("filter"), f"{query['column']}:{query.get('op') or 'eq'}:{query.get('value', '')}"]
+    here: dict[str, Any] = {
+        "split": query.get("split"),
+        "filter": list(dict.fromkeys(texts)),
+        "q": query.get("q"),
+        "view": query.get("view"),
+    }
+    return _address(here)
 
 
 def _column(version: DatasetVersion, name: str) -> dict[str, Any]:

@@ -3,49 +3,49 @@
 from typing import Any
 
 from django.core.files.base import ContentFile
-from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from controlplane.data import figures, samples, services
+from controlplane.data import figures, samples, services, table
 from controlplane.data.api import datasets as visible
 from controlplane.data.api import the_dataset, the_version
 from controlplane.data.intake import take_file
-from controlplane.data.looking import Look, look
+from controlplane.data.looking import OPERATORS, Look, composed, look
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.data.nav import rows_of
 from controlplane.errors import Problem
 from controlplane.frame import slots
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
-from controlplane.paging import listing
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.states import VersionState
 
-ACCEPT = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.txt,.zip,.tar,.tar.gz,.tgz,.gz,.png,.jpg,.jpeg,.webp,.bmp,.gif"
-TABS = ("preview", "statistics", "versions", "source")
+ACCEPT = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.txt,.zip,.tar,.tar.gz,.tgz,.gz,.png,.jpg,.jpeg,.webp,.bmp,.gif,.wav,.flac,.mp3,.ogg"
+TABS = ("preview", "statistics", "health", "versions", "uses", "source")
+VIEWED = ("split", "filter", "q", "offset", "row", "of", "view", "column", "op", "value")
 ENCODINGS = ("utf-8", "gb18030", "utf-16", "latin-1", "windows-1252", "big5", "shift_jis", "euc-kr")
 
 
 @require_GET
-@needs("viewer", query=("q", "cursor", "sort"))
+@needs("viewer", query=("q", "cursor", "sort", "state", "kind"))
 def datasets(request: HttpRequest, ws: str) -> HttpResponse:
-    newest = DatasetVersion.objects.defer("statistics", "shards").order_by("-version")
-    rows = visible(request).select_related("created_by").prefetch_related(Prefetch("versions", queryset=newest))
-    found = listing(rows, asked(request), show=_line, sorts={"created_at": "created_at", "name": "name"}, search=["name", "title"])
-    context = {"nav": "datasets", "crumbs": [(_("Datasets"), "")], "may_edit": request.role.includes(Role.EDITOR), **found}  # type: ignore[attr-defined]
+    kind = request.GET.get("kind", "")
+    found = table.page(visible(request), asked(request), kind)
+    context = {
+        "nav": "datasets",
+        "crumbs": [(_("Datasets"), "")],
+        "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
+        "kind": kind,
+        "states": table.STATES,
+        "accept": ACCEPT,
+        "limit": limit("upload_file"),
+        **found,
+    }
     return page(request, "data/list.html", context, parts=("rows",))
-
-
-def _line(row: Dataset) -> dict[str, Any]:
-    versions = list(row.versions.all())
-    newest = versions[0] if versions else None
-    kinds = set(newest.features.values()) if newest else set()
-    return {"row": row, "version": newest, "rows": rows_of(newest) if newest else 0, "image": "image" in kinds}
 
 
 @require_GET
@@ -112,7 +112,7 @@ def _upload(request: HttpRequest, onto: Dataset | None) -> HttpResponse:
         "kept": request.POST.getlist("uploads"),
         "accept": ACCEPT,
         "limit": limit("upload_file"),
-        "formats": ("csv", "tsv", "json", "jsonl", "parquet", "txt", "images"),
+        "formats": ("csv", "tsv", "json", "jsonl", "parquet", "txt", "images", "audio"),
         "encodings": ENCODINGS,
     }
     return page(request, "data/new.html", context, status=422 if wrong else 200)
@@ -163,10 +163,12 @@ def _fraction(text: str) -> Any:
 
 
 @require_GET
-@needs("viewer", query=("split", "filter", "q", "offset", "row"))
+@needs("viewer", query=VIEWED)
 def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "preview") -> HttpResponse:
     if tab not in TABS:
         raise Http404
+    if (address := composed(request.GET)) is not None:
+        return redirect(f"{request.path}{address}")
     found = the_version(request, name, n)
     looked: Look | None = None
     wrong = ""
@@ -186,6 +188,10 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         "wrong_look": wrong,
         "columns": figures.columns(found) if tab == "statistics" else [],
         "health": figures.health(found) if found.state == VersionState.READY else None,
+        "classes": figures.classes(found) if tab == "health" else None,
+        "uses": [use for made in slots.uses for use in made(request.workspace, str(found))],  # type: ignore[attr-defined]
+        "blocked": services.used_by(found.dataset) if tab == "source" else [],
+        "operators": OPERATORS,
         "thread": slots.Thread(request.workspace, here="dataset", dataset=str(found)),  # type: ignore[attr-defined]
         "versions": found.dataset.versions.defer("statistics", "shards").select_related("created_by").order_by("-version"),
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]

@@ -60,11 +60,25 @@ class Card(NamedTuple):
 
 # name of a job's tab → (request, job) → Card: what a room above knows of a job
 panels: dict[str, Callable[[Any, Any], Card]] = {}
+
+
+class Use(NamedTuple):
+    """Something that was made from a dataset version. thing: has a state."""
+
+    kind: Any
+    name: str
+    url: str
+    thing: Any
+    at: Any
+
+
 ORDER = ("dataset", "job", "model", "endpoint")
 counters: dict[str, Callable[[Any], Count]] = {}
 finders: dict[str, Callable[[Thread], Stop]] = {}
 cards: dict[str, Callable[[Any], Card | None]] = {}
 first_steps: dict[str, Callable[[Any], dict[str, Any]]] = {}
+# workspace, `name@3` of a dataset → what was made from it; in the order of the rooms
+uses: list[Callable[[Any, str], list[Use]]] = []
 # workspace, text → (title of the group, [(name, note, address)]); in the order of the rooms
 searches: list[Callable[[Any, str], tuple[Any, list[tuple[str, Any, str]]]]] = []
 
@@ -73,6 +87,8 @@ searches: list[Callable[[Any, str], tuple[Any, list[tuple[str, Any, str]]]]] = [
 switchers: list[Callable[[Any], list[dict[str, Any]]]] = []
 # request → what the palette offers without a search
 commands: list[Callable[[Any], list[Command]]] = []
+# request → the workspace the person was in last; sets it on the request
+places: list[Callable[[Any], Any]] = []
 # request → how many news of the person are unread
 inboxes: list[Callable[[Any], int]] = []
 

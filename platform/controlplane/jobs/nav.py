@@ -132,4 +132,12 @@ def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
     return _("Jobs"), [(row.name, f"#{row.number}", address(workspace.slug, row.number)) for row in rows]
 
 
+def uses(workspace: Any, dataset: str) -> list[slots.Use]:
+    """Jobs that read this dataset version."""
+    rows = shown(workspace).filter(dataset=dataset).exclude(kind="prepare").order_by("-number")[:100]
+    kinds = {"train": _("Training"), "evaluate": _("Evaluation"), "predict": _("Batch prediction")}
+    return [slots.Use(kinds.get(r.kind, r.kind), f"{r.name} #{r.number}", address(workspace.slug, r.number), r, r.queued_at) for r in rows]
+
+
+slots.uses.append(uses)
 slots.searches.append(find)

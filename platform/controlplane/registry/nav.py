@@ -85,4 +85,12 @@ def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
     return _("Models"), [(row.name, row.task, reverse("model", kwargs={"ws": workspace.slug, "name": row.name})) for row in rows]
 
 
+def uses(workspace: Any, dataset: str) -> list[slots.Use]:
+    """Model versions that learnt from this dataset version."""
+    rows = ModelVersion.objects.filter(model__workspace=workspace, job__dataset=dataset, job__kind="train").select_related("model")
+    found = rows.order_by("-created_at")[:100]
+    return [slots.Use(_("Model"), title(str(row)), address(workspace.slug, str(row)), row, row.created_at) for row in found]
+
+
+slots.uses.append(uses)
 slots.searches.append(find)

@@ -73,4 +73,14 @@ def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
     return _("Endpoints"), [(row.name, row.task, address(workspace.slug, row.name)) for row in rows]
 
 
+def uses(workspace: Any, dataset: str) -> list[slots.Use]:
+    """Endpoints that serve a model which learnt from this dataset version."""
+    versions = ModelVersion.objects.filter(model__workspace=workspace, job__dataset=dataset, job__kind="train").select_related("model")
+    names = [str(version) for version in versions.order_by("-created_at")[:100]]
+    live = Revision.objects.filter(endpoint__workspace=workspace, model__in=names).exclude(state__in=["stopped", "failed"])
+    rows = Endpoint.objects.filter(pk__in=live.values("endpoint_id")).order_by("name")[:100]
+    return [slots.Use(_("Endpoint"), row.name, address(workspace.slug, row.name), row, row.created_at) for row in rows]
+
+
+slots.uses.append(uses)
 slots.searches.append(find)
