@@ -187,6 +187,55 @@ def test_A16_a_config_cannot_bring_code(api: Api, tmp_path: Path) -> None:
     assert importlib.util.find_spec("kernels") is None, "the package that fetches compiled code must not be there"
 
 
+CELLS = [
+    "=1+1",
+    "'=1+1",
+    "''-",
+    "+49 30",
+    "@home",
+    "-5.5",
+    "-",
+    "\ttab",
+    "\rreturn",
+    "it's",
+    "'quoted'",
+    'a,"b"',
+    "two\nlines",
+    " spaced ",
+    "",
+    "好",
+]
+
+
+def test_A12_what_is_exported_is_imported_as_it_was(api: Api) -> None:
+    """Every cell that a spreadsheet might run goes out with an apostrophe and comes back without; nothing else is changed."""
+    rows = [{"=cell": text, "n": -number if number % 3 else None, "kind": f"k{number % 2}"} for number, text in enumerate(CELLS * 4)]
+    sent = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    options = {"columns": {"=cell": "text"}, "split": {"train": 1.0, "method": "ordered"}}
+    first = api.dataset("cells", "cells.jsonl", sent, options)
+    assert first["state"] == "ready", first["error"]
+    status, exported = api.call("GET", "…/datasets/cells/versions/1/download?format=csv&split=train", headers={"Accept": "*/*"})
+    assert status == 200
+    assert "'=1+1" in exported.decode()
+    second = api.dataset("cells-again", "cells.csv", exported, options)
+    assert second["state"] == "ready", second["error"]
+    assert second["features"] == first["features"]
+    values = [
+        [row["values"] for row in api.get(f"…/datasets/{name}/versions/1/rows?limit=200")["items"]] for name in ("cells", "cells-again")
+    ]
+    assert values[0] == rows
+    assert values[1] == rows
+
+
+def test_A12_a_file_with_bare_formulas_keeps_its_apostrophes(api: Api) -> None:
+    """Such a file is no export: what begins with an apostrophe was written so."""
+    options = {"columns": {"text": "text"}, "split": {"train": 1.0, "method": "ordered"}}
+    made = api.dataset("tweets", "tweets.csv", b"text,n\n'@you said',1\n@me,2\n'-',3\n", options)
+    assert made["state"] == "ready", made["error"]
+    found = [row["values"]["text"] for row in api.get("…/datasets/tweets/versions/1/rows?limit=9")["items"]]
+    assert found == ["'@you said'", "@me", "'-'"]
+
+
 def test_A17_A18_scripts_and_keras_files_are_refused(api: Api) -> None:
     script = api.dataset("scripts", "data.zip", zipped({"train/a.csv": csv(10), "load.py": b"import os"}))
     assert (script["state"], script["error"]["code"]) == ("failed", "unsafe_format")

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from workers.contract.names import LINE_MAX, MiB
+from workers.prepare import apostrophes
 from workers.prepare.dialect import Dialect
 from workers.prepare.encoding import Text
 from workers.prepare.problems import excerpt, refuse
@@ -22,14 +23,29 @@ class CsvTable:
 
     def __init__(self, text: Text, dialect: Dialect, kind: str) -> None:
         self.name, self.size, self.format = text.name, text.size, kind
-        self._text, self._dialect = text, dialect
+        self._text, self._dialect, self._names = text, dialect, list(dialect.names)
+        self._take_off = False
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, in order. Raises UserError at the first row with another number of fields."""
         try:
-            yield from self._open()
+            for batch in self._open():
+                yield pa.record_batch([apostrophes.taken_off(column) for column in batch], self._names) if self._take_off else batch
         except pa.ArrowInvalid as error:
             self._explain(str(error))
+
+    def take_off_apostrophes(self) -> bool:
+        """From now on give cells without the apostrophe that keeps spreadsheets from running them; False where this file has none."""
+        if not apostrophes.may_hold(self._text.path):
+            return False
+        kept = False
+        for cells in [pa.array(self._names), *(column for batch in self.batches() for column in batch)]:
+            if apostrophes.bare(cells):
+                return False
+            kept = kept or apostrophes.kept(cells)
+        self._names = apostrophes.taken_off(pa.array(self._names)).to_pylist() if kept else self._names
+        self._take_off = kept
+        return kept
 
     def _open(self) -> arrow_csv.CSVStreamingReader:
         names = list(self._dialect.names)

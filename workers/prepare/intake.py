@@ -173,7 +173,10 @@ class _Reader:
         mark = {"\t": "tab"}.get(form.delimiter, form.delimiter)
         header = "a header" if form.header else "no header"
         self._notes.append(f"{text.name}: {kind}, {text.encoding}, delimiter {mark}, {header}, {len(form.names)} columns")
-        return [CsvTable(text, form, kind)]
+        table = CsvTable(text, form, kind)
+        if table.take_off_apostrophes():
+            self._notes.append(f"{text.name}: apostrophes before = + - @ were taken off: they keep spreadsheets from running a cell")
+        return [table]
 
 
 def _is_media(head: bytes, name: str) -> bool:
