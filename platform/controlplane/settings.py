@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "django_vite",
     "template_partials",
@@ -170,7 +171,11 @@ ACCOUNT_SIGNUP_FORM_CLASS = "controlplane.accounts.forms.SignupForm"
 ACCOUNT_EMAIL_VERIFICATION = os.environ.get("EMAIL_VERIFICATION", "mandatory" if os.environ.get("EMAIL_HOST") else "optional")
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Slipway] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
-ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_SESSION_REMEMBER = None  # the sign-in page asks
+SESSION_COOKIE_AGE = 30 * 86400
+MAIL_ON = bool(os.environ.get("EMAIL_HOST"))
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 900
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

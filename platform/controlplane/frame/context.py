@@ -12,15 +12,26 @@ from controlplane.frame.keys import KEYS
 THEMES = ("system", "light", "dark")
 
 
+ELSEWHERE = "/accounts/"  # pages of a package about the person, which know no workspace
+
+
+def _last_place(request: HttpRequest) -> Any:
+    """The workspace around pages that belong to none, so that the sidebar stays."""
+    if not request.path.startswith(ELSEWHERE) or not request.user.is_authenticated:
+        return None
+    return next((found for place in slots.places if (found := place(request))), None)
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
     """theme, icons, font, workspace, role, counts of the sidebar. `request.workspace` and `.role` are set by the page's permission."""
-    workspace = getattr(request, "workspace", None)
+    workspace = getattr(request, "workspace", None) or _last_place(request)
     theme = request.COOKIES.get("theme", "system")
     return {
         "theme": theme if theme in THEMES else "system",
         "next_theme": THEMES[(THEMES.index(theme) + 1) % 3] if theme in THEMES else "light",
         "icons_url": assets.url("icons.svg"),
         "font_url": assets.font(),
+        "mail_on": settings.MAIL_ON,
         "signup_open": settings.SIGNUP == "open",
         "workspace": workspace,
         "role": getattr(request, "role", None),

@@ -15,6 +15,7 @@ from controlplane.accounts.adapter import remember_wishes
 from controlplane.accounts.models import User
 from controlplane.accounts.services import change_settings
 from controlplane.errors import Problem
+from controlplane.frame import slots
 from controlplane.frame.context import THEMES
 from controlplane.frame.pages import done, page, wrong_fields
 from controlplane.workspaces.access import public, signed_in
@@ -40,6 +41,9 @@ def last_place(request: HttpRequest) -> Workspace | None:
         return None
     request.workspace, request.role = member.workspace, Role(member.role)  # type: ignore[attr-defined]
     return member.workspace
+
+
+slots.places.append(last_place)
 
 
 def back(request: HttpRequest) -> str:
