@@ -18,7 +18,7 @@ from typing import Any
 from workers import inputs, sandbox
 from workers.contract.home import ROOT, runtime_dir, slipway_home
 from workers.contract.names import MiB
-from workers.contract.orders import EvaluateWork, Order, ServeWork, TrainWork
+from workers.contract.orders import EvaluateWork, Order, PredictWork, ServeWork, TrainWork
 from workers.contract.recipe import Spec, UserError
 from workers.events import EventWriter
 from workers.folder import RunFolder, write_json
@@ -71,6 +71,8 @@ def _dispatch(order: Order, folder: RunFolder) -> dict[str, Any]:
         return _train(order, order.work, folder)
     if isinstance(order.work, EvaluateWork):
         return _evaluate(order, order.work, folder)
+    if isinstance(order.work, PredictWork):
+        return _predict(order, order.work, folder)
     raise UserError("unknown_kind", f"this worker does not know orders of kind {order.work.kind!r}", "Update the worker host.")
 
 
@@ -108,17 +110,29 @@ def _evaluate(order: Order, work: EvaluateWork, folder: RunFolder) -> dict[str, 
     return {"metrics": answer.get("metrics") or {}, "report": answer.get("report") or {}}
 
 
+def _predict(order: Order, work: PredictWork, folder: RunFolder) -> dict[str, Any]:
+    from workers import predicting
+
+    run = FolderRun(folder, order)
+    _obey_stop(run)
+    _seed(0)
+    predictor = _module(work.recipe, "serve").load(folder.inputs / "model", order.device, order.threads)
+    return predicting.predict(run, work, predictor, folder.path / "predictions")
+
+
 def _from_hub(identifier: str, folder: RunFolder) -> Path:
-    """A model of the hub without anything that could run: safetensors, JSON and vocabularies."""
+    """A model of the hub without anything that could run: safetensors, JSON and vocabularies, proved as those of a brought model are."""
     from huggingface_hub import snapshot_download
 
-    patterns = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+    from workers.prepare import model_import
+
     target = folder.inputs / "hub"
     try:
-        snapshot_download(identifier, local_dir=target, allow_patterns=patterns)
+        snapshot_download(identifier, local_dir=target, allow_patterns=list(model_import.ALLOWED), ignore_patterns=["*/*"])
     except OSError as failure:
         hint = "Check the id and this host's network, or bring the model as an archive."
         raise UserError("hub_unreachable", f"{identifier}: {failure}", hint) from failure
+    model_import.check(model_import.plain_files(target))
     return target
 
 

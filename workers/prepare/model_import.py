@@ -30,19 +30,19 @@ def import_model(work: ImportWork, folder: Path, events: EventWriter) -> dict[st
     (folder / "spool").mkdir(exist_ok=True)
     found = _from_hub(work.hub_id, folder) if work.hub_id else _unpack(work.files, folder / "spool")
     files = _root(found, events)
+    config, tensors = check(files)
+    events.log(f"{len(files)} files, {tensors} tensors, {config.get('model_type', 'unknown')} architecture")
+    card = _card(files.get("README.md"))
+    return {"files": [file.model_dump(exclude={"url"}) for file in _settle(files, folder / "model")], "card": card, "config": config}
+
+
+def check(files: dict[str, Path]) -> tuple[dict[str, Any], int]:
+    """(config.json, number of tensors) of a model's folder, after every file in it was proved to hold data only. Raises UserError."""
     _check_complete(files)
     tensors = {name: safetensors_header.check(path, name) for name, path in files.items() if name.endswith(".safetensors")}
     parsed = {name: model_config.load(path, name) for name, path in files.items() if name.endswith(".json")}
     _check_index(parsed, tensors)
-    events.log(
-        f"{len(files)} files, {sum(map(len, tensors.values()))} tensors, {parsed['config.json'].get('model_type', 'unknown')} architecture"
-    )
-    card = _card(files.get("README.md"))
-    return {
-        "files": [file.model_dump(exclude={"url"}) for file in _settle(files, folder / "model")],
-        "card": card,
-        "config": parsed["config.json"],
-    }
+    return parsed["config.json"], sum(map(len, tensors.values()))
 
 
 def _unpack(files: list[FileRef], spool: Path) -> dict[str, Path]:
@@ -100,6 +100,8 @@ def _root(found: dict[str, Path], events: EventWriter) -> dict[str, Path]:
 
 
 def _check_complete(files: dict[str, Path]) -> None:
+    if "config.json" not in files:
+        _missing("config.json", "it tells the architecture; model.save_pretrained(folder) writes it")
     if not any(name.endswith(".safetensors") for name in files):
         _missing("model.safetensors", "upload safetensors: model.save_pretrained(folder) writes them")
 
@@ -169,4 +171,9 @@ def _from_hub(hub_id: str, folder: Path) -> dict[str, Path]:
         refuse("unknown_model", f"the hub has no model {hub_id} that anybody may read: {excerpt(str(error))}", _BRING)
     except Exception as error:  # the client raises its transport's own errors, which change with its version
         refuse("hub_unreachable", f"{hub_id} cannot be fetched: {type(error).__name__}", _BRING)
-    return {path.name: path for path in target.iterdir() if path.is_file() and not path.is_symlink()}
+    return plain_files(target)
+
+
+def plain_files(folder: Path) -> dict[str, Path]:
+    """Name -> file of what lies right in a folder; no links, no folders."""
+    return {path.name: path for path in folder.iterdir() if path.is_file() and not path.is_symlink()}
