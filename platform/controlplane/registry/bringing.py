@@ -44,8 +44,6 @@ def bring_model(
     refs = [FileRef(name=upload.filename, uri=upload.uri, size=upload.size, sha256=upload.sha256) for upload in found]
     with transaction.atomic():
         model = locked_model(workspace, name, task, user)
-        if model.task != task:
-            raise Problem(409, "other_task", f"`{name}` is a model for {model.task}.", "Choose another name.")
         if title:
             Model.objects.filter(pk=model.pk).update(title=check_title(title))
         source = hub_id or found[0].filename

@@ -15,9 +15,22 @@ REFERENCE = re.compile(r"([a-z0-9-]{1,63})(?:@([1-9][0-9]{0,8}))?")
 
 
 def locked_model(workspace: Any, name: str, task: str, user: Any) -> Model:
-    """The model of this name, made when absent, its row locked."""
+    """The model of this name, made when absent, its row locked. Raises Problem 409 when it is for another task."""
     model, made = Model.objects.get_or_create(workspace=workspace, name=name, defaults={"task": task, "created_by": user})
+    refuse_other_task(model, task, "name")
     return model if made else Model.objects.select_for_update().get(pk=model.pk)
+
+
+def check_name(workspace: Any, name: str, task: str) -> None:
+    """Whether a version for this task may get this name. Raises Problem 409 `other_task`."""
+    if model := Model.objects.filter(workspace=workspace, name=name).first():
+        refuse_other_task(model, task, "model_name")
+
+
+def refuse_other_task(model: Model, task: str, field: str) -> None:
+    if model.task != task:
+        detail = f"The model `{model.name}` is for {model.task}; a version for {task} cannot be added to it."
+        raise Problem(409, "other_task", detail, f"Choose another `{field}`.", [{"loc": ["body", field], "msg": detail}])
 
 
 def next_version(model: Model, **fields: Any) -> ModelVersion:

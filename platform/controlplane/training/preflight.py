@@ -11,7 +11,7 @@ from controlplane.training.estimate import Past, capacity, memory, past, seconds
 from controlplane.training.services import Plan, TrainRequest, plan
 
 CHECKS = {
-    "recipe": ("unknown_recipe",),
+    "recipe": ("unknown_recipe", "other_task"),
     "dataset": ("unknown_dataset", "dataset_not_ready", "wrong_format", "not_found"),
     "columns": ("columns",),
     "params": ("invalid_params",),

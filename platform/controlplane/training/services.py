@@ -15,6 +15,7 @@ from controlplane.jobs import services as jobs
 from controlplane.jobs.models import Job, Worker
 from controlplane.registry import services as registry
 from controlplane.registry.bringing import HUB_ID
+from controlplane.registry.versions import check_name
 from controlplane.training.columns import map_columns
 from workers.contract.names import SLUG
 from workers.contract.orders import ModelRef, Resources, TrainWork
@@ -57,7 +58,8 @@ class Plan:
 
 
 def plan(*, workspace: Any, request: TrainRequest) -> Plan:
-    """Check everything that can be known before anything is queued. Raises Problem 422 (or 404 in 422's shape) naming each place."""
+    """Check everything that can be known before anything is queued. Raises Problem 422 (or 404 in 422's shape) naming each place, 409 for a
+    model's name that has another task."""
     if request.kind != "train":
         raise Problem(
             422, "kind", f"Jobs of kind {request.kind!r} are started by their own resources.", hint="Only `train` is posted here."
@@ -79,7 +81,9 @@ def plan(*, workspace: Any, request: TrainRequest) -> Plan:
     check_resources(spec, resources)
     check_dataset(spec, params, version, columns)
     name = (request.name or "").strip() or f"{version.dataset.name}-{spec.method()}"
-    return Plan(spec, params, version, columns, base, resources, name, model_name(request, name, version, spec))
+    model = model_name(request, name, version, spec)
+    check_name(workspace, model, spec.recipe.split("/")[0])
+    return Plan(spec, params, version, columns, base, resources, name, model)
 
 
 def together(params: Callable[[], P], columns: Callable[[], C]) -> tuple[P, C]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from controlplane.jobs.models import Job
 from controlplane.jobs.scheduler import schedule
+from controlplane.registry.models import Model
 from django.db import connection
 
 from tests.controlplane.training.conftest import Desk, places
@@ -158,3 +159,16 @@ def test_I66_a_form_from_a_stale_tab(desk: Desk) -> None:
     assert (again.status, again.code) == (409, "job_ended")
     assert again.body["hint"]
     assert alice.post("…/jobs/999/cancel", {}).status == 404
+
+
+def test_a_models_name_that_has_another_task_is_refused_before_the_job(desk: Desk) -> None:
+    """Else the training would run to its end and its model have no place."""
+    Model.objects.create(workspace=desk.people.alice.workspace, name="poet", task="text-generation")
+    answer = desk.ask(model_name="poet")
+    assert (answer.status, answer.code, places(answer)) == (409, "other_task", ["body.model_name"])
+    assert "text-generation" in answer.body["detail"]
+    assert "another `model_name`" in answer.body["hint"]
+    assert desk.ask(name="Poet").code == "other_task"  # the name that would be made of it
+    failed = [check for check in desk.ask(dry=True, model_name="poet").body["checks"] if not check["ok"]]
+    assert [check["code"] for check in failed] == ["other_task"]
+    assert desk.ask(model_name="critic").status == 201
