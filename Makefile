@@ -23,7 +23,7 @@ BUILT := $(DIST)/built-$(call hash,$(SOURCES))
 COMPILED := $(patsubst %.po,%.mo,$(shell find platform/locale -name '*.po' 2>/dev/null))
 NPM = PATH="$$($(PY) platform/find.py node):$$PATH" npm
 
-.PHONY: up demo install check test test-control test-tools browser bench quality clean
+.PHONY: up demo install check test test-control test-tools browser pictures bench quality clean
 .DELETE_ON_ERROR:
 
 up: install
@@ -67,9 +67,10 @@ $(BUILT): | $(MODULES)
 check: $(TESTABLE) $(COMPILED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy platform/controlplane platform/runner platform/up.py platform/find.py platform/translations.py docs/filemap.py workers deploy/demo.py manage.py
+	$(PY) -m mypy platform/controlplane platform/runner platform/up.py platform/find.py platform/translations.py docs/filemap.py docs/guide workers deploy/demo.py manage.py
 	$(VENV)/bin/lint-imports
 	$(PY) platform/translations.py check
+	$(PY) docs/guide/tables.py check
 	$(PY) docs/filemap.py check
 
 browser: $(TESTABLE)
@@ -84,6 +85,10 @@ test: install $(TESTABLE) $(LIGHT) browser
 
 test-control: $(LIGHT) $(INSTALLED)
 	$(CONTROL)/bin/python -m pytest -p no:playwright tests/controlplane
+
+# The pictures of README and guide, from a platform of its own.
+pictures: install $(TESTABLE) browser
+	@$(PY) -m tests.browser.pictures
 
 bench: install $(TESTABLE)
 	@$(PY) -m pip install --quiet -r tests/benchmarks/requirements.txt

@@ -56,7 +56,8 @@ class Api(NinjaAPI):
 api = Api(
     title="Slipway",
     version="1",
-    description="Data → Train → Models → Endpoints. Errors are RFC 9457 problem documents; lists are `{items, next}`.",
+    description="Data → Train → Models → Endpoints. Errors are RFC 9457 problem documents; lists are `{items, next}`. "
+    "The [user guide](/guide) says how it is used.",
     docs=Swagger(settings={"persistAuthorization": False, "validatorUrl": None}),
     docs_decorator=public,
     parser=StrictParser(),

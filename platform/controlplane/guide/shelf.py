@@ -7,7 +7,20 @@ from workers.contract.home import ROOT
 
 FOLDER = ROOT / "docs/guide"
 LANGUAGES = {"en": "en", "zh": "zh-hans"}
-PAGES = ("quick-start",)
+PAGES = (
+    "quick-start",
+    "datasets",
+    "training",
+    "base-models",
+    "watching",
+    "models",
+    "deploying",
+    "calling",
+    "playground",
+    "teams",
+    "operating",
+    "troubleshooting",
+)
 
 
 def leaf(lang: str, name: str) -> Prose:

@@ -46,6 +46,7 @@ MINE = (
     Place("tokens", _("API tokens"), icon="key-round"),
     Place("account", _("Account settings"), icon="settings"),
     Place("api:openapi-view", _("API reference"), icon="book-open"),
+    Place("guide", _("User guide"), icon="book-open"),
 )
 WISHES = (
     Place("theme:light", _("Theme: light"), icon="sun"),
