@@ -161,8 +161,11 @@ def forbidden(workspace: int, role: Role, needed: Role) -> Problem:
     """403 that names who can help."""
     owners = Membership.objects.filter(workspace_id=workspace, role=Role.OWNER).select_related("user")[:5]
     names = ", ".join(str(member.user) for member in owners)
+    shown = {"role": role.label, "needed": needed.label, "owners": names}
     detail = f"This needs the role `{needed}`; you are `{role}`."
-    return Problem(403, "role_too_small", detail, f"Owners of this workspace: {names}.")
+    problem = Problem(403, "role_too_small", detail, f"Owners of this workspace: {names}.")
+    problem.shown = shown  # type: ignore[attr-defined]  # the same for the page, which says it in the reader's language
+    return problem
 
 
 def operators_only(request: HttpRequest) -> None:

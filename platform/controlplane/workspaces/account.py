@@ -118,6 +118,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
             made = _create(request, place)
         except Problem as problem:
             wrong = wrong_fields(problem)
+    base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
     ticked = request.POST.getlist("scopes") or [Scope.READ, Scope.WRITE, Scope.PREDICT]
     context = {
         "nav": "tokens",
@@ -131,10 +132,26 @@ def tokens(request: HttpRequest) -> HttpResponse:
         "scopes": [(value, name, help, value in ticked) for value, name, help in SCOPES],
         "lifetimes": LIFETIMES,
         "made": made,
+        "samples": samples(made[0].prefix, base) if made else [],
         "wrong": wrong,
-        "base_url": settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"),
     }
     return page(request, "workspaces/tokens.html", context, status=422 if wrong else 200)
+
+
+def samples(prefix: str, base: str) -> list[tuple[str, str]]:
+    """The first call with a new token, in three languages; the token itself is not repeated."""
+    curl = f'export SLIPWAY_TOKEN={prefix}…   # the token above\ncurl {base}/api/v1/me \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN"'
+    python = (
+        "import os, json, urllib.request\n\n"
+        f'request = urllib.request.Request("{base}/api/v1/me")\n'
+        'request.add_header("Authorization", f"Bearer {os.environ[\'SLIPWAY_TOKEN\']}")\n'
+        "print(json.load(urllib.request.urlopen(request)))"
+    )
+    script = (
+        f'const answer = await fetch("{base}/api/v1/me", {{\n'
+        "  headers: { Authorization: `Bearer ${process.env.SLIPWAY_TOKEN}` },\n});\nconsole.log(await answer.json());"
+    )
+    return [("curl", curl), ("Python", python), ("JavaScript", script)]
 
 
 def _create(request: HttpRequest, place: Workspace | None) -> tuple[ApiToken, str]:

@@ -1,5 +1,6 @@
 """REST of people and teams: the caller, workspaces, members, the audit log. Invitations and tokens have their own files."""
 
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,6 +16,7 @@ from controlplane.limits import LIMITS
 from controlplane.paging import ListQuery, listing
 from controlplane.workspaces import services
 from controlplane.workspaces.access import needs, person, public, signed_in
+from controlplane.workspaces.audit_log import FILTERS, chosen
 from controlplane.workspaces.models import Membership, Role, Workspace
 
 root = Router(tags=["workspaces"])
@@ -30,6 +32,13 @@ class WorkspaceIn(Schema):
 class WorkspaceChange(Schema):
     model_config = {"extra": "forbid"}
     title: str = Field(max_length=100_000)
+
+
+class AuditQuery(ListQuery):
+    actor: str = Field("", max_length=254)
+    action: str = Field("", max_length=64, description="An action, or its beginning: `dataset.`")
+    since: date | None = None
+    until: date | None = None
 
 
 class MemberChange(Schema):
@@ -163,7 +172,8 @@ def delete_member(request: HttpRequest, ws: str, id: str) -> Any:
 
 @router.get("/audit", summary="Who did what, when, from where")
 @needs("admin")
-def list_audit(request: HttpRequest, ws: str, query: Query[ListQuery]) -> Any:
-    rows = AuditEvent.objects.filter(workspace_id=request.workspace.pk)  # type: ignore[attr-defined]
+def list_audit(request: HttpRequest, ws: str, query: Query[AuditQuery]) -> Any:
+    """since, until: days, both included, in UTC."""
+    rows = chosen(request.workspace.pk, {name: getattr(query, name) for name in FILTERS})  # type: ignore[attr-defined]
     search = ["actor", "action", "target_id"]
     return listing(rows, query, show=show_event, sorts={"created_at": "at", "time": "at"}, default="-created_at", search=search)

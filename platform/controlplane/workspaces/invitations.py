@@ -1,6 +1,6 @@
 """The verbs about invitations: a link that works once, for seven days."""
 
-import secrets
+import base64
 from datetime import timedelta
 
 from django.conf import settings
@@ -9,6 +9,7 @@ from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from controlplane.accounts.models import User
@@ -23,10 +24,22 @@ from controlplane.workspaces.services import add_member
 
 def _fresh(invitation: Invitation) -> str:
     """Gives it a new code and a new week; the old link stops working."""
-    code = secrets.token_urlsafe(32)
-    invitation.code_hash = digest(code)
     invitation.expires_at = timezone.now() + timedelta(seconds=INVITATION_SECONDS)
+    code = _code(invitation)
+    invitation.code_hash = digest(code)
     return code
+
+
+def _code(invitation: Invitation) -> str:
+    """256 bits that only this installation can work out again, so that an admin may copy the link later; the row keeps their hash."""
+    what = f"{invitation.workspace_id}:{invitation.email}:{invitation.expires_at.isoformat()}"
+    return base64.urlsafe_b64encode(salted_hmac("slipway.invitation", what, algorithm="sha256").digest()).decode().rstrip("=")
+
+
+def link_of(*, invitation: Invitation, base_url: str) -> str:
+    """The link of an open invitation once more; empty for one that was made by another secret key."""
+    code = _code(invitation)
+    return _link(base_url, code) if digest(code) == invitation.code_hash else ""
 
 
 @transaction.atomic

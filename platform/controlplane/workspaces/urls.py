@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from controlplane.workspaces import account, views
+from controlplane.workspaces import account, audit_log, member_views, views
 
 urlpatterns = [
     path("", views.root, name="root"),
@@ -12,14 +12,15 @@ urlpatterns = [
     path("tokens", account.tokens, name="tokens"),
     path("tokens/<str:id>/revoke", account.revoke, name="revoke-token"),
     path("workspaces/new", views.new_workspace, name="new-workspace"),
-    path("invitations/<str:code>", views.join, name="join"),
+    path("invitations/<str:code>", member_views.join, name="join"),
     path("w/<slug:ws>", views.home, name="home"),
     path("w/<slug:ws>/first-steps", views.first_run, name="first-steps"),
     path("w/<slug:ws>/search", views.search, name="search"),
     path("w/<slug:ws>/settings", views.workspace, name="workspace"),
-    path("w/<slug:ws>/members", views.members, name="members"),
-    path("w/<slug:ws>/members/invite", views.invite, name="invite"),
-    path("w/<slug:ws>/members/<int:id>", views.member, name="member"),
-    path("w/<slug:ws>/invitations/<int:id>", views.invitation, name="invitation"),
-    path("w/<slug:ws>/audit", views.audit, name="audit"),
+    path("w/<slug:ws>/members", member_views.members, name="members"),
+    path("w/<slug:ws>/members/invite", member_views.invite, name="invite"),
+    path("w/<slug:ws>/members/<int:id>", member_views.member, name="member"),
+    path("w/<slug:ws>/invitations/<int:id>", member_views.invitation, name="invitation"),
+    path("w/<slug:ws>/audit", audit_log.audit, name="audit"),
+    path("w/<slug:ws>/audit.csv", audit_log.audit_file, name="audit-file"),
 ]

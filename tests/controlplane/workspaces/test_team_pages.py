@@ -1,0 +1,104 @@
+"""Pages of teams as a browser gets them: members, invitations, the audit log and its file, and who helps when a role is too small."""
+
+import csv
+import io
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+
+from tests.people import People, Person
+
+
+def browser(person: Person) -> Client:
+    client = person.in_browser().http
+    client.handler.enforce_csrf_checks = False
+    return client
+
+
+def page(person: Person, path: str, **headers: str) -> str:
+    answer = browser(person).get(path, headers=headers)
+    assert answer.status_code == 200, answer.status_code
+    return answer.content.decode()
+
+
+def test_several_are_invited_at_once_and_who_cannot_be_is_named(people: People) -> None:
+    form = {"email": "dora@example.org, charlie@example.org;eve@example.org", "role": "viewer"}
+    answer = browser(people.alice).post("/w/acme/members/invite", form)
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert "charlie@example.org: " in text
+    assert {item["email"] for item in people.alice.get("…/invitations").body["items"]} == {"dora@example.org", "eve@example.org"}
+
+
+def test_the_link_can_be_copied_again_until_a_new_one_is_made(people: People) -> None:
+    made = people.alice.post("…/invitations", {"email": "dora@example.org", "role": "viewer"}).body
+    link = made["url"]
+    assert f">{link}</code>" in page(people.alice, "/w/acme/members")
+    assert link not in page(people.charlie, "/w/acme/members")
+    assert browser(people.alice).post(f"/w/acme/invitations/{made['id']}", {"act": "resend"}).status_code == 302
+    text = page(people.alice, "/w/acme/members")
+    assert link not in text
+    assert "/invitations/" in text
+    assert Client().get("/" + link.split("/", 3)[3]).status_code == 404
+
+
+def test_an_open_link_is_not_in_the_database(people: People) -> None:
+    from controlplane.workspaces.models import Invitation
+
+    link = people.alice.post("…/invitations", {"email": "dora@example.org", "role": "viewer"}).body["url"]
+    assert link.rsplit("/", 1)[1] not in str(Invitation.objects.values().get())
+
+
+def test_members_are_found_by_name_and_shown_with_what_they_did(people: People) -> None:
+    text = page(people.alice, "/w/acme/members?q=char")
+    assert "charlie@example.org" in text
+    assert ">alice@example.org</span>" not in text
+    assert '<td class="num">1</td>' in text
+    assert "Nobody with this name." in page(people.alice, "/w/acme/members?q=nobody")
+
+
+def test_a_role_that_is_too_small_is_told_who_can_help(people: People) -> None:
+    viewer = people.member("victor", "viewer")
+    for language, words in (("en", "An owner can change your role: Alice"), ("zh-hans", "所有者可以更改你的角色：Alice")):
+        answer = browser(viewer).get("/w/acme/jobs/new", headers={"Accept-Language": language})
+        assert answer.status_code == 403
+        assert words in answer.content.decode()
+
+
+def events(people: People, query: str) -> list[str]:
+    return [item["action"] for item in people.alice.get(f"…/audit{query}").body["items"]]
+
+
+def test_the_audit_log_is_filtered_by_who_what_and_when(people: People) -> None:
+    people.alice.post("…/invitations", {"email": "dora@example.org", "role": "viewer"})
+    assert events(people, "?action=invitation.") == ["invitation.create"]
+    assert events(people, "?action=invitation.&actor=charlie@example.org") == []
+    today = f"{timezone.now():%Y-%m-%d}"
+    assert "invitation.create" in events(people, f"?since={today}&until={today}")
+    assert events(people, "?until=2020-01-01") == []
+    assert people.alice.get("…/audit?since=yesterday").status == 422
+    text = page(people.alice, f"/w/acme/audit?action=invitation.create&since={today}&until=x")
+    assert text.count('<tr id="e-') == 1
+    assert browser(people.charlie).get("/w/acme/audit").status_code == 403
+
+
+def test_A12_the_audit_file_is_safe_to_open_in_a_spreadsheet(people: People) -> None:
+    from controlplane.audit.services import record
+
+    record(action="dataset.create", target=("dataset", '=HYPERLINK("http://x")'), workspace=people.alice.workspace, data={"n": "a,b"})
+    answer: Any = browser(people.alice).get("/w/acme/audit.csv?action=dataset.")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+    assert [row["action"] for row in rows] == ["dataset.create"]
+    assert rows[0]["target"] == '\'=HYPERLINK("http://x")'
+    assert rows[0]["details"] == "n=a,b"
+    assert browser(people.charlie).get("/w/acme/audit.csv").status_code == 403
+
+
+def test_a_new_token_is_shown_once_with_what_to_try(people: People) -> None:
+    client = browser(people.alice)
+    text = client.post("/tokens", {"name": "shop", "scopes": ["predict"], "workspace": "acme", "days": "30"}).content.decode()
+    assert 'id="token-text">slw_' in text
+    assert "urllib.request" in text
+    assert 'id="token-text"' not in client.get("/tokens").content.decode()
