@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers.contract.events import End
-from workers.contract.names import MiB
+from workers.contract.names import REPLICA_LOAD_SECONDS, MiB
 
 OOM_HINT = "Use a smaller batch size, a shorter maximum length or a smaller model, or give the job more memory."
 USER_ERROR_STATUS = 3
@@ -28,7 +28,7 @@ class Ending:
     kind: str
     status: int
     stop: str | None = None
-    killed_by_us: str | None = None  # memory | timeout | stop | disk
+    killed_by_us: str | None = None  # memory | timeout | loading | stop | disk
     kernel_oom: bool = False
     peak_bytes: int = 0
     limit_bytes: int = 0
@@ -48,6 +48,10 @@ def judge(ending: Ending) -> End:
     if ending.killed_by_us == "timeout":
         hint = "Raise max_seconds, or resume from the newest checkpoint."
         return _end(ending, "failed", error("timeout", f"stopped after {ending.max_seconds} seconds, as resources.max_seconds says", hint))
+    if ending.killed_by_us == "loading":
+        hint = "See its job's log for how far it came; bring a smaller model, or add a faster host."
+        message = f"the model was not loaded, warm and checked within {REPLICA_LOAD_SECONDS:.0f} seconds"
+        return _end(ending, "failed", error("load_timeout", message, hint))
     if _out_of_memory(ending):
         return _end(ending, "failed", _memory_error(ending))
     if ending.status == 0:

@@ -27,13 +27,14 @@ HURRY_SECONDS = 10.0  # after its start a run is reported fast, so that its firs
 
 
 class Reporter(threading.Thread):
-    """desired: the door's last word · stale: set once our token is no longer in charge · rss: bytes, written by the shepherd."""
+    """desired: the door's last word · stale: set once our token is no longer in charge · ready: set once the
+    child, a replica, says that it answers · rss: bytes, written by the shepherd."""
 
     def __init__(self, door: AttemptDoor, folder: RunFolder, rank: int, on_checkpoint: Callable[[dict[str, Any]], None]) -> None:
         super().__init__(name="reporter", daemon=True)
         self.door, self.rank, self.on_checkpoint = door, rank, on_checkpoint
         self.desired = Desired(report=REPORT_WATCHED_SECONDS)
-        self.stale, self.failed = threading.Event(), threading.Event()
+        self.stale, self.failed, self.ready = threading.Event(), threading.Event(), threading.Event()
         self.rss = self.seq = 0
         self._tails = (EventTail(folder.events), LogTail(folder.log))
         self._said: SimpleQueue[Spoken] = SimpleQueue()
@@ -115,6 +116,8 @@ class Reporter(threading.Thread):
             if kind == "checkpoint" and "files" not in data:
                 self.on_checkpoint(data)  # told again once its files are stored
             else:
+                if kind == "ready":
+                    self.ready.set()
                 self._hold(when, kind, data)
         return bool(fresh)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from workers import groups, inputs, launch, sandbox, storage, uploads
 from workers.contract.events import End
-from workers.contract.names import POLITE_STOP_SECONDS
+from workers.contract.names import POLITE_STOP_SECONDS, REPLICA_DRAIN_SECONDS, REPLICA_LOAD_SECONDS
 from workers.contract.orders import FileRef, Order
 from workers.contract.recipe import UserError
 from workers.door import AttemptDoor, Away, DoorError, HostDoor, Refused, Stale, backoff, patiently
@@ -27,7 +27,8 @@ from workers.reporter import Reporter
 
 log = logging.getLogger(__name__)
 CLAIM_SECONDS = 10.0  # then the control plane will hint again
-DRAIN_SECONDS = 35.0  # a replica finishes what it has
+DRAIN_SECONDS = REPLICA_DRAIN_SECONDS + 5.0  # a replica finishes what it has
+LOAD_SECONDS = REPLICA_LOAD_SECONDS
 TICK_SECONDS = 0.25
 MEMORY_SECONDS = 1.0
 
@@ -188,6 +189,8 @@ class Shepherd:
             elif self.ending.max_seconds and now - begun > self.ending.max_seconds and not self.ending.killed_by_us:
                 self.ending.killed_by_us = "timeout"
                 deadline = self._polite("keep")
+            elif self.kind == "serve" and now - begun > LOAD_SECONDS and not self.reporter.ready.is_set():
+                self._kill("loading")
             elif deadline and now > deadline:
                 self._kill(self.ending.killed_by_us or "stop")
             if now - sampled > MEMORY_SECONDS:

@@ -187,6 +187,18 @@ def test_F22_a_model_that_cannot_load_fails(host: Host, door: FakeDoor) -> None:
     assert "weights are missing" in end["error"]["message"]
 
 
+def test_F22_a_model_that_hangs_while_loading_is_given_up(host: Host, door: FakeDoor) -> None:
+    door.grant("1", serve_order(door.store, {"hangs": True}))
+    begun = time.monotonic()
+    host.wake("1")
+    child = host.child("1")
+    end = door.ended("1")
+    assert (end["outcome"], end["error"]["code"]) == ("failed", "load_timeout")
+    assert "within 600 seconds" in end["error"]["message"]  # what the product allows; a toy is given five
+    assert 4 < time.monotonic() - begun < 20
+    assert gone(child, 5)
+
+
 def test_F22_a_first_answer_that_is_wrong_fails(host: Host, door: FakeDoor) -> None:
     door.grant("1", serve_order(door.store, example={"inputs": "a", "parameters": {"fail": True}}))
     host.wake("1")

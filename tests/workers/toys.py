@@ -113,6 +113,8 @@ class Predictor:
 
 def load(folder: Path, device: str, threads: int) -> Predictor:
     config = json.loads((folder / "config.json").read_text())
+    if config.get("hangs"):
+        time.sleep(600)
     if config.get("broken"):
         raise ValueError("weights are missing")
     return Predictor()
@@ -141,9 +143,10 @@ def main() -> None:
     import logging
 
     install()
-    from workers import zygote
+    from workers import shepherd, zygote
 
     zygote.PRELOAD = ()
+    shepherd.LOAD_SECONDS = 5.0
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     zygote.Zygote(os.environ.pop("SLIPWAY_JOIN_TOKEN")).run()
 

@@ -53,6 +53,14 @@ SAFETENSORS_HEADER_MAX = 100 * MiB
 CONFIG_BYTES_MAX = 16 * MiB
 CONFIG_NUMBER_MAX = 10_000_000
 
+# Bounds of a replica and of what is asked of it.
+REPLICA_LOAD_SECONDS = 600.0  # to load its model, warm it and check its first answer
+REPLICA_DRAIN_SECONDS = 30.0
+PREDICT_INPUTS_MAX = 1024
+PREDICT_TEXT_MAX = 1_000_000  # characters of one input
+PREDICT_QUEUE_MAX = 256  # inputs that wait at one replica
+PREDICT_STREAMS_MAX = 32  # written at once by one replica
+
 
 def queue_of(worker: str) -> str:
     """The Celery queue of one worker host."""

@@ -9,10 +9,8 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from workers.contract.names import PREDICT_INPUTS_MAX, PREDICT_TEXT_MAX
 from workers.contract.recipe import UserError
-
-INPUTS_MAX = 1024  # inputs of one request
-TEXT_MAX = 1_000_000  # characters of one input
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -40,9 +38,12 @@ def rows_of(inputs: Any) -> tuple[list[Any], bool]:
     rows, single = (inputs, False) if isinstance(inputs, list) else ([inputs], True)
     if not rows:
         raise UserError("empty", "inputs is an empty list", "Send at least one input.", {"field": "inputs"})
-    if len(rows) > INPUTS_MAX:
+    if len(rows) > PREDICT_INPUTS_MAX:
         raise UserError(
-            "too_large", f"{len(rows)} inputs in one request, the limit is {INPUTS_MAX}", "Send several requests.", {"field": "inputs"}
+            "too_large",
+            f"{len(rows)} inputs in one request, the limit is {PREDICT_INPUTS_MAX}",
+            "Send several requests.",
+            {"field": "inputs"},
         )
     return rows, single
 
@@ -54,8 +55,8 @@ def text_of(value: Any, row: int, field: str = "inputs", *, example: dict[str, A
         raise UserError("bad_input", f"row {row}: {field} must be a string, not {kind(value)}", _hint(example), place)
     if not value.strip():
         raise UserError("empty", f"row {row}: {field} is an empty text", "Send a text with at least one visible character.", place)
-    if len(value) > TEXT_MAX:
-        raise UserError("too_large", f"row {row}: {len(value)} characters, the limit is {TEXT_MAX}", "Send a shorter text.", place)
+    if len(value) > PREDICT_TEXT_MAX:
+        raise UserError("too_large", f"row {row}: {len(value)} characters, the limit is {PREDICT_TEXT_MAX}", "Send a shorter text.", place)
     return value
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from workers.contract.names import PREDICT_STREAMS_MAX
 from workers.contract.recipe import Item, Predictor
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 PATIENCE = 2.0
 SMALLEST = 16  # tokens: below this a row costs as much as any
 FILL = 0.75  # real tokens / padded tokens a batch must keep
-STREAMS_MAX = 32  # at once; more wait
 
 Deliver = Callable[["Entry", Any], None]
 
@@ -152,7 +152,7 @@ class Batcher(threading.Thread):
                 batch = choose(self._waiting, self.tokens) if self._waiting else []
                 for entry in batch:
                     self._waiting.remove(entry)
-                begin = self._streams_waiting[: STREAMS_MAX - len(self._active)]
+                begin = self._streams_waiting[: PREDICT_STREAMS_MAX - len(self._active)]
                 self._streams_waiting = self._streams_waiting[len(begin) :]
                 self._active += [(entry, self._begin(entry)) for entry in begin]
             for entry in overdue:

@@ -20,6 +20,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from workers.contract.home import runtime_dir
+from workers.contract.names import REPLICA_DRAIN_SECONDS
 from workers.contract.orders import Order, ServeWork
 from workers.contract.recipe import Predictor, Spec, UserError
 from workers.events import EventWriter
@@ -30,7 +31,6 @@ from workers.replica.session import Desk, Session
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 30.0
 QUIET_SECONDS = 1.0  # gateways have stopped sending by then
 
 
@@ -132,7 +132,7 @@ async def _listen(connected: Any, replica: str) -> tuple[asyncio.Server, str]:
 
 async def _drain(desk: Desk, events: EventWriter) -> None:
     """Until nothing is in work and nothing has come for a moment."""
-    end = time.monotonic() + DRAIN_SECONDS
+    end = time.monotonic() + REPLICA_DRAIN_SECONDS
     events.emit("log", {"level": "info", "text": f"draining: {desk.working} requests in work"})
     while time.monotonic() < end:
         quiet = time.monotonic() - desk.last_request > QUIET_SECONDS

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from workers.contract import frames
+from workers.contract.names import PREDICT_INPUTS_MAX
 from workers.contract.recipe import Item, Predictor, UserError
 from workers.replica.batcher import Batcher, Cancelled, End, Entry, Overdue
 
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.015
 DECODE_INLINE_BYTES = 16 * 1024
 DEADLINE_DEFAULT, DEADLINE_MAX = 60.0, 3600.0
-ITEMS_MAX = 4096  # inputs of one request
 JSON = "application/json"
 
 
@@ -50,8 +50,8 @@ class Desk:
         """Raises Refusal when the request is too large, or the queue too long to take it."""
         if not items:
             raise Refusal(422, "empty_inputs", "`inputs` holds nothing", "Send at least one input.")
-        if len(items) > ITEMS_MAX:
-            raise Refusal(413, "too_many_inputs", f"{len(items)} inputs in one request; at most {ITEMS_MAX}", "Split the request.")
+        if len(items) > PREDICT_INPUTS_MAX:
+            raise Refusal(413, "too_many_inputs", f"{len(items)} inputs in one request; at most {PREDICT_INPUTS_MAX}", "Split the request.")
         backlog = self.batcher.backlog
         if backlog and backlog + len(items) > self.max_queue:
             raise Refusal(503, "queue_full", f"{backlog} inputs wait already", "Try again shortly, or add replicas.", retry_after=1.0)

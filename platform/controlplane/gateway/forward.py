@@ -13,11 +13,12 @@ from controlplane.gateway.link import Gone, Head
 from controlplane.gateway.replicas import Late, Pieces, Replica
 from controlplane.gateway.state import State
 from controlplane.gateway.wire import Disconnected, Headers, Request
+from controlplane.limits import limit
 from controlplane.serving.routes import EndpointRoute, RevisionRoute
 
-DEADLINE = 60.0  # seconds for a whole answer, or for the next piece of a stream
+DEADLINE = float(limit("predict_seconds"))  # for a whole answer, or for the next piece of a stream
 LOOK_AFTER = 0.1  # seconds after which a waiting request begins to watch whether its client is still there
-BUSY_MAX = 1024  # requests on the way to one replica from this process
+BUSY_MAX = limit("predict_busy")  # requests on the way to one replica from this process
 TRIES = 2
 
 

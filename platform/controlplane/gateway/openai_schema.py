@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from controlplane.limits import limit
+
+TOKENS_MAX = limit("predict_tokens")
 Ignored = Any  # accepted for the client's sake: bookkeeping that changes no answer
 
 
@@ -20,7 +23,7 @@ class _Request(BaseModel):
     model: str = Field(max_length=200)
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=TOKENS_MAX)] | None = None
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     stream: bool | None = False
@@ -62,7 +65,7 @@ class _Request(BaseModel):
 class CompletionRequest(_Request):
     """`POST /v1/completions`."""
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=128)]
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=limit("predict_prompts"))]
     echo: Literal[False] | None = None
     best_of: Literal[1] | None = None
     logprobs: None = None
@@ -103,8 +106,8 @@ class TextFormat(BaseModel):
 class ChatRequest(_Request):
     """`POST /v1/chat/completions`."""
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=1000)]
-    max_completion_tokens: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    messages: Annotated[list[Message], Field(min_length=1, max_length=limit("predict_messages"))]
+    max_completion_tokens: Annotated[int, Field(ge=1, le=TOKENS_MAX)] | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     response_format: TextFormat | None = None

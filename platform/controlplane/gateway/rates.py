@@ -15,10 +15,11 @@ from redis.exceptions import RedisError
 
 from controlplane.errors import Problem
 from controlplane.gateway.wire import Headers
+from controlplane.limits import limit
 
 log = logging.getLogger(__name__)
 WINDOW = 60.0
-DEFAULT_PER_MINUTE = 600_000
+DEFAULT_PER_MINUTE = limit("predict_requests_per_minute")
 AWAY_SECONDS = 2.0
 _LEASE = """
 local used = tonumber(redis.call('GET', KEYS[1]) or '0')

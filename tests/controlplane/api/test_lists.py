@@ -1,8 +1,14 @@
 """Pages: each item once, in order, while rows come and go."""
 
+import pytest
+from controlplane.gateway import forward, rates
+from controlplane.gateway.openai_schema import CompletionRequest
 from controlplane.workspaces.models import ApiToken
+from pydantic import ValidationError
 
 from tests.people import People
+from workers.contract import names
+from workers.contract.orders import ServeWork
 
 
 def test_pages_hold_every_item_once(people: People) -> None:
@@ -47,3 +53,17 @@ def test_limits_are_listed_for_everybody(people: People) -> None:
     limits = people.anonymous.get("/api/v1/limits").body
     assert limits["page"]["value"] == 200
     assert all({"value", "unit", "about"} == set(limit) for limit in limits.values())
+
+
+def test_the_limits_of_predictions_are_those_that_hold(people: People) -> None:
+    """The constants of the gateway and of the replicas are these values, not copies of them."""
+    limits = {name: limit["value"] for name, limit in people.anonymous.get("/api/v1/limits").body.items()}
+    assert limits["predict_seconds"] == forward.DEADLINE
+    assert limits["predict_busy"] == forward.BUSY_MAX
+    assert limits["predict_requests_per_minute"] == rates.DEFAULT_PER_MINUTE
+    assert (limits["predict_inputs"], limits["predict_text"]) == (names.PREDICT_INPUTS_MAX, names.PREDICT_TEXT_MAX)
+    assert (limits["predict_streams"], limits["replica_load_seconds"]) == (names.PREDICT_STREAMS_MAX, names.REPLICA_LOAD_SECONDS)
+    assert limits["predict_queue"] == ServeWork.model_fields["max_queue"].default
+    for field, most in (("prompt", ["x"] * (limits["predict_prompts"] + 1)), ("max_tokens", limits["predict_tokens"] + 1)):
+        with pytest.raises(ValidationError, match=field):
+            CompletionRequest.model_validate({"model": "acme/poet", "prompt": "x", field: most})
