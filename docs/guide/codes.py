@@ -191,6 +191,10 @@ MODELS = {
         ("Bring a model that transformers opens by itself.", "上传 transformers 可直接打开的模型。"),
         ("The model cannot be opened.", "模型无法打开。"),
     ),
+    "load_timeout": Code(
+        ("See its job's log; choose a smaller model or a faster host.", "查看任务日志；选择更小的模型或更快的主机。"),
+        ("The model was not loaded in time.", "模型未能在限定时间内加载完成。"),
+    ),
     "load_failed": Code(
         ("See the log of the endpoint's revision; traffic stays on the one before.", "查看该修订的日志；流量保持在之前的修订上。")
     ),
@@ -352,7 +356,8 @@ REQUESTS = {
         ("The type of the body is not taken here.", "不支持该请求体类型。"),
     ),
     "compressed_body": Code(
-        ("Send the body uncompressed.", "请求体不要压缩。"), ("Compressed bodies are not taken.", "不接受压缩的请求体。")
+        ("Send the body as it is, or as one whole gzip stream.", "请求体不要压缩，或使用完整的单个 gzip 流。"),
+        ("The body is compressed in a way that is not taken.", "请求体的压缩方式不被接受。"),
     ),
     "bad_length": Code(
         ("Let the client set Content-Length by itself.", "由客户端自动设置 Content-Length。"),
