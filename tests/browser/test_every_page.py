@@ -30,8 +30,10 @@ def addresses(house: House) -> list[str]:
     job, data, model = f"/jobs/{house.number}", "/datasets/reviews/1", "/models/tuned/1"
     below = [
         "", "/search?q=rev", "/datasets", "/datasets/new", data, f"{data}?split=train&filter=stars:eq:neg&row=3", f"{data}/statistics",
-        f"{data}/versions", f"{data}/source", "/jobs", "/jobs/new", job, f"{job}/logs", f"{job}/metrics", f"{job}/checkpoints",
-        f"{job}/config", f"{job}/events", "/models", "/models/new", model, f"{model}/card", f"{model}/files", f"{model}/lineage",
+        f"{data}/health", f"{data}/versions", f"{data}/uses", f"{data}/source", "/jobs", "/jobs/new", job, f"{job}/logs", f"{job}/metrics", f"{job}/checkpoints",
+        f"{job}/config", f"{job}/events", f"{job}/samples", f"{job}/evaluation", "/compare",
+        f"/compare?jobs={house.number},{house.number + 1}&all=1", f"/compare?jobs={house.number},{house.number + 1}&view=parallel",
+        "/evaluations", "/models", "/models/new", model, f"{model}/card", f"{model}/files", f"{model}/lineage",
         f"{model}/versions", "/endpoints", "/endpoints/new", "/endpoints/baseline", "/playground", "/workers", "/members", "/audit",
     ]  # fmt: skip
     return [house.home + path for path in below] + ["/tokens", "/account", "/workspaces/new"]

@@ -34,6 +34,7 @@ export interface Extras {
 }
 
 const DASHES: number[][] = [[], [6, 4], [2, 3], [8, 3, 2, 3], [3, 6], [10, 4]];
+const WHOLE = [...Array(10).keys()].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)); // there is no half step
 const LONE = 30; // fewer points than this are drawn as points too
 
 export class Chart {
@@ -156,7 +157,7 @@ export class Chart {
       scales: { x: { time: false, auto: false }, y: { distr: this.#view.log ? 3 : 1, ...(this.#view.log ? {} : { range: this.#yRange }) } },
       series: [{}, ...this.#lines(soft), ...(soft ? this.#lines(false) : [])],
       axes: [
-        { ...axis, grid: { show: false }, size: 24, values: (_, ticks) => ticks.map((tick) => this.#x(tick)) },
+        { ...axis, ...(this.#view.axis === "step" ? { incrs: WHOLE } : {}), grid: { show: false }, size: 24, values: (_, ticks) => ticks.map((tick) => this.#x(tick)) },
         { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : figure(tick))) },
       ],
       cursor: {
