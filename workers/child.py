@@ -15,11 +15,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from workers import inputs, sandbox
 from workers.contract.home import ROOT, runtime_dir, slipway_home
 from workers.contract.names import MiB
 from workers.contract.orders import EvaluateWork, Order, PredictWork, ServeWork, TrainWork
 from workers.contract.recipe import Spec, UserError
+from workers.door import UPDATE_HINT
 from workers.events import EventWriter
 from workers.folder import RunFolder, write_json
 from workers.outcome import OOM_HINT, USER_ERROR_STATUS, error, says_out_of_memory
@@ -89,7 +92,7 @@ def _obey_stop(run: FolderRun) -> None:
 
 def _train(order: Order, work: TrainWork, folder: RunFolder) -> dict[str, Any]:
     module = _module(work.recipe, "train")
-    spec: Spec = RECIPES[work.recipe].model_validate(work.params)
+    spec = _spec(work)
     run = FolderRun(folder, order)
     _obey_stop(run)
     if work.base_model and work.base_model.hub_id and run.base_model is None:
@@ -99,6 +102,17 @@ def _train(order: Order, work: TrainWork, folder: RunFolder) -> dict[str, Any]:
     returned = module.train(run, spec)
     metrics = {**run.last_metrics, **(returned if isinstance(returned, dict) else {})}
     return {"metrics": metrics, "card": run.card_text, "versions": versions()}
+
+
+def _spec(work: TrainWork) -> Spec:
+    """The settings as this host's recipe reads them. Where the control plane accepted what this host cannot, their releases differ."""
+    recipe = RECIPES[work.recipe]
+    try:
+        return recipe.model_validate(work.params)
+    except ValidationError as refusal:
+        places = ", ".join(sorted({str(error["loc"][0]) if error["loc"] else "params" for error in refusal.errors()}))
+        message = f"recipe versions differ: this worker's {work.recipe} (version {recipe.version}) cannot take {places} as the order says"
+        raise UserError("recipe_versions_differ", message, UPDATE_HINT) from refusal
 
 
 def _evaluate(order: Order, work: EvaluateWork, folder: RunFolder) -> dict[str, Any]:

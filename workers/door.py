@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import orjson
+from pydantic import ValidationError
 
 from workers.contract.events import Desired, End, UploadAsk, UploadSlot
 from workers.contract.home import door_url
@@ -20,6 +21,7 @@ from workers.contract.names import CONTRACT_VERSION
 from workers.contract.orders import Claimed
 
 PREFIX = "/internal/v1/"
+UPDATE_HINT = "Update the worker host to the release of the control plane, then resume the job."
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
 T = TypeVar("T")
@@ -138,7 +140,15 @@ class HostDoor(Door):
     """What a worker host may say."""
 
     def claim(self, allocation: str) -> Claimed:
-        return Claimed.model_validate(self.call(f"allocations/{allocation}/claim", {"contract": CONTRACT_VERSION}))
+        """The order that waits there. One that this release cannot read is ended with its reason, and raises Refused."""
+        answer = self.call(f"allocations/{allocation}/claim", {"contract": CONTRACT_VERSION})
+        try:
+            return Claimed.model_validate(answer)
+        except ValidationError as refusal:
+            message = f"this worker cannot read the order: {'.'.join(map(str, refusal.errors()[0]['loc']))}"
+            problem = {"code": "recipe_versions_differ", "message": message, "hint": UPDATE_HINT, "loc": {}}
+            AttemptDoor(allocation, answer["token"], self.base).end(End(outcome="failed", error=problem))
+            raise Refused(message) from refusal
 
     def heartbeat(self, load: dict[str, Any], running: list[str]) -> dict[str, Any]:
         answer: dict[str, Any] = self.call("workers/heartbeat", {"load": load, "running": running})

@@ -227,6 +227,10 @@ TRAINING = {
         ("Bring a complete folder: config, tokenizer, safetensors.", "上传完整文件夹：config、分词器、safetensors。"),
         ("The base model cannot be opened.", "基座模型无法打开。"),
     ),
+    "recipe_versions_differ": Code(
+        ("Update the worker to the release of the control plane, then resume.", "把计算节点升级到与控制面相同的版本，然后继续任务。"),
+        ("The worker runs another release than the control plane.", "计算节点与控制面的版本不同。"),
+    ),
     "no_such_device": Code(("Choose `cpu`, or add a worker with such a device.", "改选 `cpu`，或添加带该设备的计算节点。")),
     "wrong_device": Code(("Choose a device of the recipe's table.", "选择训练方法表中列出的设备。")),
     "one_device_only": Code(("Leave `count` and `nodes` at 1.", "`count` 与 `nodes` 保持为 1。")),

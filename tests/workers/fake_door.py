@@ -20,6 +20,7 @@ class FakeDoor:
         store.mkdir(parents=True, exist_ok=True)
         (store / ".store-id").write_text("test")
         self.orders: dict[str, Order] = {}
+        self.of_a_later_release: dict[str, dict[str, Any]] = {}  # fields of orders that this release does not know
         self.claimed: list[str] = []
         self.events: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.ends: dict[str, dict[str, Any]] = {}
@@ -88,7 +89,7 @@ class FakeDoor:
             if allocation in self.claimed or allocation not in self.orders:
                 return 409, {"code": "not_granted", "detail": "claimed already"}
             self.claimed.append(allocation)
-        order = self.orders[allocation].model_dump(mode="json")
+        order = self.orders[allocation].model_dump(mode="json") | self.of_a_later_release.get(allocation, {})
         return 200, {"order": order, "token": f"attempt-{allocation}", "lease": 15}
 
     def _attempt(self, allocation: str, verb: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -53,6 +53,24 @@ def test_user_error_keeps_its_code_and_place(host: Host, door: FakeDoor) -> None
     assert (end["outcome"], end["error"]["code"], end["error"]["loc"]) == ("failed", "bad_label", {"row": 3})
 
 
+def test_settings_of_another_release_are_named_as_such(host: Host, door: FakeDoor) -> None:
+    door.grant("1", order_of("1", warmth=3, steps="many"))
+    host.wake("1")
+    end = door.ended("1")
+    assert (end["outcome"], end["error"]["code"]) == ("failed", "recipe_versions_differ")
+    assert "toy/steps (version 1) cannot take steps, warmth" in end["error"]["message"]
+    assert "Update the worker host" in end["error"]["hint"]
+
+
+def test_an_order_of_another_release_is_named_as_such(host: Host, door: FakeDoor) -> None:
+    door.grant("1", order_of("1"))
+    door.of_a_later_release["1"] = {"gravity": 9.81}
+    host.wake("1")
+    end = door.ended("1")
+    assert (end["outcome"], end["error"]["code"]) == ("failed", "recipe_versions_differ")
+    assert "order.gravity" in end["error"]["message"]
+
+
 def test_crash_names_its_last_line_and_logs_the_stack(host: Host, door: FakeDoor) -> None:
     door.grant("1", order_of("1", fail="crash"))
     host.wake("1")
