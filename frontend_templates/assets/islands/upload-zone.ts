@@ -96,7 +96,7 @@ class UploadZone extends HTMLElement {
       else this.#transfers.push(new Transfer(file, this.dataset.endpoint ?? "", this.dataset.workspace ?? "", () => this.#moved()));
     }
     this.#notes.replaceChildren(...refused.slice(0, 5).map((text) => h("p", { class: "rowline tone-bad" }, text)));
-    this.#name(files[0]);
+    this.#name(this.#transfers[0]?.file);
     this.#moved();
   }
 

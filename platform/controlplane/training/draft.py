@@ -138,6 +138,8 @@ def _set(given: dict[str, str]) -> dict[str, str]:
     key, equals, value = given.pop("set", "").partition("=")
     if equals:
         given[key] = value
+        if key == "recipe":
+            given.pop("domain", None)  # the recipe says what kind of data it is
     else:
         given.pop(key, None)
     return given
