@@ -8,7 +8,7 @@ import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db.utils import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI, Router, Swagger
+from ninja import NinjaAPI, Router
 from ninja.errors import HttpError, ValidationError, ValidationErrorContext
 from ninja.operation import PathView
 from ninja.parser import Parser
@@ -19,6 +19,7 @@ from controlplane.data import api as data
 from controlplane.errors import CONTENT_TYPE, Problem, standard
 from controlplane.jobs import api as jobs
 from controlplane.notifications import api as notifications
+from controlplane.reference import Reference
 from controlplane.registry import api as registry
 from controlplane.serving import api as serving
 from controlplane.training import api as training
@@ -58,7 +59,7 @@ api = Api(
     version="1",
     description="Data → Train → Models → Endpoints. Errors are RFC 9457 problem documents; lists are `{items, next}`. "
     "The [user guide](/guide) says how it is used.",
-    docs=Swagger(settings={"persistAuthorization": False, "validatorUrl": None}),
+    docs=Reference(),
     docs_decorator=public,
     parser=StrictParser(),
     renderer=Renderer(),

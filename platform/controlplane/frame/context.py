@@ -12,7 +12,7 @@ from controlplane.frame.keys import KEYS
 THEMES = ("system", "light", "dark")
 
 
-ELSEWHERE = "/accounts/"  # pages of a package about the person, which know no workspace
+ELSEWHERE = ("/accounts/", "/api/v1/docs")  # pages that know no workspace
 
 
 def _last_place(request: HttpRequest) -> Any:

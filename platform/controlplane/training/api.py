@@ -1,9 +1,9 @@
 """REST of what can be trained and of starting it: recipes, `POST …/jobs`, resume, clone, checkpoints made models."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema
+from ninja import Body, Router, Schema
 from ninja.responses import Status
 from pydantic import Field
 
@@ -69,7 +69,7 @@ def resume(request: HttpRequest, ws: str, id: str, body: ResumeIn | None = None)
 
 @router.post("/jobs/{id}/clone", summary="A new job from an old one", response={201: Any})
 @needs("editor", scope="write")
-def clone(request: HttpRequest, response: HttpResponse, ws: str, id: str, body: dict[str, Any] | None = None) -> Any:
+def clone(request: HttpRequest, response: HttpResponse, ws: str, id: str, body: Annotated[dict[str, Any] | None, Body()] = None) -> Any:
     job = services.clone_job(job=the_job(request, id), user=request.user, overrides=body or {})
     response["Location"] = f"/api/v1/workspaces/{ws}/jobs/{job.number}"
     return Status(201, job_json(fresh(job)))

@@ -69,3 +69,27 @@ def test_the_docs_page_needs_no_foreign_origin(people: People) -> None:
     assert answer.status == 200
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)
     assert "<script>" not in text
+
+
+def test_a_body_stands_as_a_body_in_the_document(people: People) -> None:
+    document = people.anonymous.get("/api/v1/openapi.json").body
+    placed = [
+        (method, path) for path, methods in document["paths"].items() for method, one in methods.items()
+        for parameter in one.get("parameters", []) if parameter["name"] == "body"
+    ]  # fmt: skip
+    assert placed == []
+
+
+def test_the_docs_page_shows_every_operation_with_what_it_takes(people: People) -> None:
+    document = people.anonymous.get("/api/v1/openapi.json").body
+    count = sum(len(methods) for methods in document["paths"].values())
+    first = people.anonymous.get("/api/v1/docs").body.decode()
+    groups = re.findall(r'href="\?group=([a-z]+)"', first)
+    pages = {group: people.anonymous.get(f"/api/v1/docs?group={group}").body.decode() for group in groups}
+    assert sum(page.count('class="card operation"') for page in pages.values()) == count
+    assert all(page.count("<") // 2 < 1500 * 2 for page in pages.values())
+    assert "<code>params.epochs</code>" not in pages["jobs"]
+    assert "<code>recipe</code>" in pages["jobs"]
+    assert "≤ 200" in pages["datasets"]
+    found = people.anonymous.get("/api/v1/docs?q=revoke").body.decode()
+    assert "/api/v1/tokens/{id}" in found
