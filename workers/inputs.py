@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from workers import checkpoints
-from workers.contract.orders import CheckpointRef, EvaluateWork, FileRef, ImportWork, ModelRef, Order, PrepareWork, ServeWork, TrainWork
+from workers.contract.orders import (
+    CheckpointRef,
+    EvaluateWork,
+    FileRef,
+    ImportWork,
+    ModelRef,
+    Order,
+    PredictWork,
+    PrepareWork,
+    ServeWork,
+    TrainWork,
+)
 from workers.contract.recipe import UserError
 from workers.folder import RunFolder
 from workers.storage import Damaged, link_folder, local_path, sha256_of
@@ -39,7 +50,7 @@ def localise(order: Order, folder: RunFolder, fetch: Fetch, note: Note) -> Order
             note("no checkpoint is sound: training starts from its beginning", "error")
         work.best = _resume([work.best] if work.best and work.resume else [], folder.inputs / "best", fetch, note)
         work.fallback = []
-    elif isinstance(work, EvaluateWork):
+    elif isinstance(work, EvaluateWork | PredictWork):
         _bring(work.dataset.splits.get(work.split, []), fetch)
         work.dataset.splits = {work.split: work.dataset.splits.get(work.split, [])}
         _model(work.model, folder.inputs / "model", fetch)

@@ -154,7 +154,8 @@ class CheckpointUploader(threading.Thread):
 def store_result(carrier: Carrier, kind: str, folder: RunFolder) -> dict[str, Any]:
     """`result.json` with the files it speaks of stored. Raises ValueError when the child left something else than its kind asks for.
 
-    train, import: the folder `model` becomes `files` · prepare: the entries of `shards` get their URIs.
+    train, import: the folder `model` becomes `files` · prepare: the entries of `shards` get their URIs · predict: the folder
+    `predictions` becomes `files`.
     """
     result = read_json(folder.result)
     if not isinstance(result, dict):
@@ -169,6 +170,9 @@ def store_result(carrier: Carrier, kind: str, folder: RunFolder) -> dict[str, An
         stored = {ref["name"]: ref for ref in _as_json(carrier.store_folder("shards", root, all_refs(root)))}
         for split, shards in result.get("shards", {}).items():
             result["shards"][split] = [stored[Path(shard["name"]).as_posix()] for shard in shards]
+    elif kind == "predict":
+        root = folder.path / "predictions"
+        result["files"] = _as_json(carrier.store_folder("predictions", root, all_refs(root)))
     return result
 
 

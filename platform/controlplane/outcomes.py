@@ -107,6 +107,8 @@ def settle(job: Job, end: End) -> str | None:
             return str(version) if version else None
         case "evaluate":
             registry.evaluation_ended(job=job, end=end)
+        case "predict":
+            registry.prediction_ended(job=job, end=end)
         case "serve":
             serving.replica_ended(job=job, end=end)
     return None

@@ -1,13 +1,16 @@
 """A model after its training, on the whole platform: measured, brought back as an archive, served, replaced, restarted."""
 
 import io
+import json
 import random
 import tarfile
 import threading
 import time
+import urllib.request
 from collections import Counter
 from typing import Any
 
+import pyarrow.parquet as parquet
 import pytest
 
 from tests.stack import Api, Stack
@@ -40,6 +43,33 @@ def test_it_is_measured_on_any_split(api: Api, reference: str) -> None:
     assert (found["state"], found["split"]) == ("ready", "train")
     assert 0.5 < found["metrics"]["test/accuracy"] < 0.8
     assert found["report"]["rows"] == 240
+
+
+def test_it_is_asked_about_every_row_of_a_dataset(api: Api, reference: str) -> None:
+    rows = ["text,label,note", "=1+1,yes,a", ",no,b", "第三行 fine,,c"]
+    assert api.dataset("asked", "asked.csv", "\n".join(rows).encode(), {"split": {"train": 1.0}})["state"] == "ready"
+    asked = {"dataset": "asked", "split": "train"}
+    refused, problem = api.call("POST", "…/models/base/versions/1/predictions", {**asked, "parameters": {"top_k": 0}})
+    assert (refused, problem["errors"][0]["loc"]) == (422, ["body", "parameters", "top_k"])
+    job = api.post("…/models/base/versions/1/predictions", {**asked, "parameters": {"top_k": 1}})
+    assert job["kind"] == "predict"
+    done = api.wait(f"…/jobs/{job['id']}", {"succeeded", "failed"})
+    assert done["state"] == "succeeded", done["error"]
+    made = api.get("…/models/base/versions/1/predictions")["items"][0]
+    assert (made["rows"], made["unreadable"], made["job"]) == (3, 1, job["id"])
+    fetched = urllib.request.Request(api.base + made["files"]["jsonl"], headers={"Authorization": f"Bearer {api.token}"})
+    with urllib.request.urlopen(fetched, timeout=30) as lines:
+        found = [json.loads(line) for line in lines]
+    assert [row["row"] for row in found] == [0, 1, 2]
+    assert [row["text"] for row in found] == ["=1+1", None, "第三行 fine"]
+    assert [row["prediction"] for row in found] == ["yes", None, "yes"]
+    assert "string" in found[1]["error"]
+    assert 0.5 < found[0]["score"] < 0.9
+    assert [entry["label"] for entry in json.loads(found[0]["answer"])] == ["yes"]
+    _, table = api.call("GET", made["files"]["csv"])
+    assert table.decode().splitlines()[1].startswith("0,'=1+1,"), "no spreadsheet runs it"
+    _, raw = api.call("GET", made["files"]["parquet"])
+    assert parquet.read_table(io.BytesIO(raw)).num_rows == 3
 
 
 class Caller:

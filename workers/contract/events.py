@@ -48,7 +48,7 @@ class Desired(BaseModel):
 
 
 class UploadAsk(BaseModel):
-    """A shepherd wants to store files of its attempt. folder: `checkpoints/<step>`, `model`, `shards`."""
+    """A shepherd wants to store files of its attempt. folder: `checkpoints/<step>`, `model`, `shards`, `predictions`."""
 
     folder: str
     files: list[FileRef]
@@ -76,6 +76,7 @@ class End(BaseModel):
       train: {files: [FileRef], metrics: {key: float}, card: str, versions: {library: version}}
       import: {files: [FileRef], card: str, config: {…}}
       evaluate: {metrics, report}
+      predict: {files: [FileRef], rows: int, unreadable: int, features: {column: type}}
     """
 
     outcome: EndReason

@@ -120,6 +120,18 @@ class EvaluateWork(Part):
     model: ModelRef
 
 
+class PredictWork(Part):
+    """Ask a model version about every row of one split. columns: recipe role -> dataset column; parameters: of every request."""
+
+    kind: Literal["predict"] = "predict"
+    recipe: str
+    columns: dict[str, str]
+    dataset: DatasetRef
+    split: str
+    model: ModelRef
+    parameters: dict[str, Any] = {}
+
+
 class ServeWork(Part):
     """Load a model once and answer many. replica: the control plane's id; example: a request to warm up and check with."""
 
@@ -132,7 +144,7 @@ class ServeWork(Part):
     max_queue: int = 256
 
 
-Work = Annotated[PrepareWork | ImportWork | TrainWork | EvaluateWork | ServeWork, Field(discriminator="kind")]
+Work = Annotated[PrepareWork | ImportWork | TrainWork | EvaluateWork | PredictWork | ServeWork, Field(discriminator="kind")]
 
 
 class Order(Part):

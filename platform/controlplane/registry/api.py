@@ -4,16 +4,20 @@ from typing import Any, Literal
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from ninja import Query, Router, Schema
 from ninja.responses import Status
 from pydantic import Field
 
-from controlplane.errors import not_found
+from controlplane.data import exports
+from controlplane.data.preview import on_disk
+from controlplane.errors import Problem, not_found
+from controlplane.jobs.models import Job
 from controlplane.jobs.schemas import job_json
 from controlplane.paging import ListQuery, listing
 from controlplane.registry import download, services
-from controlplane.registry.models import Model, ModelVersion
-from controlplane.registry.schemas import evaluation_json, model_json, version_json
+from controlplane.registry.models import Model, ModelVersion, Prediction
+from controlplane.registry.schemas import evaluation_json, model_json, prediction_json, version_json
 from controlplane.workspaces.access import needs
 
 router = Router(tags=["models"])
@@ -41,6 +45,20 @@ class EvaluateIn(Schema):
     dataset: str = Field(max_length=100)
     split: str = Field("test", max_length=63)
     columns: dict[str, str] | None = Field(None, max_length=100)
+
+
+class PredictIn(Schema):
+    """What to ask about. columns: recipe role -> dataset column, null = as in training, then by name · parameters: of every request."""
+
+    model_config = {"extra": "forbid"}
+    dataset: str = Field(max_length=100)
+    split: str = Field("test", max_length=63)
+    columns: dict[str, str] | None = Field(None, max_length=100)
+    parameters: dict[str, Any] | None = Field(None, max_length=50)
+
+
+class ResultQuery(Schema):
+    format: Literal["parquet", "csv", "jsonl"] = "parquet"
 
 
 def visible(request: HttpRequest) -> "QuerySet[Model]":
@@ -156,3 +174,39 @@ def evaluate(request: HttpRequest, response: HttpResponse, ws: str, name: str, n
 def list_evaluations(request: HttpRequest, ws: str, name: str, n: int) -> Any:
     rows = the_version(request, name, n).evaluations.select_related("job").order_by("-created_at", "-pk")[:200]
     return {"items": [evaluation_json(row) for row in rows], "next": None}
+
+
+@router.post("/models/{name}/versions/{n}/predictions", summary="Ask a version about every row of a dataset", response={202: Any})
+@needs("editor", scope="write")
+def predict(request: HttpRequest, response: HttpResponse, ws: str, name: str, n: int, body: PredictIn) -> Any:
+    prediction = services.predict(version=the_version(request, name, n), user=request.user, **body.dict())
+    response["Location"] = f"/api/v1/workspaces/{ws}/jobs/{prediction.job.number}"
+    return Status(202, job_json(prediction.job))
+
+
+@router.get("/models/{name}/versions/{n}/predictions", summary="What it was asked about")
+@needs("viewer", scope="read")
+def list_predictions(request: HttpRequest, ws: str, name: str, n: int) -> Any:
+    rows = the_version(request, name, n).predictions.select_related("job__workspace").order_by("-created_at", "-pk")[:200]
+    return {"items": [prediction_json(row) for row in rows], "next": None}
+
+
+@router.get("/jobs/{number}/predictions", summary="What a predicting job answered, as one file")
+@needs("viewer", scope="read")
+def get_predictions(request: HttpRequest, ws: str, number: str, query: Query[ResultQuery]) -> StreamingHttpResponse:
+    """Parquet as it was written; CSV and JSON lines are made on the way. Problem 404 for another job, 409 before it has ended well."""
+    rows = Prediction.objects.filter(job__in=Job.objects.visible_to(request.user).filter(workspace=request.workspace))  # type: ignore[attr-defined]
+    found = rows.filter(job__number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
+    if found is None:
+        raise not_found("prediction")
+    if found.state != "ready":
+        raise Problem(409, "not_ready", f"The prediction is {found.state}.", "Wait until its job has succeeded.")
+    name = f"{found.model.replace('@', '-v')}-{found.dataset.replace('@', '-v')}-{found.split}.{query.format}"
+    file = {**found.files[0], "name": name}
+    if query.format == "parquet":
+        return download.answer(request, file)
+    shards = [{"path": str(on_disk(file["uri"])), "split": found.split}]
+    answer = StreamingHttpResponse(exports.stream(shards, found.features, query.format), content_type=exports.TYPES[query.format])
+    answer["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer

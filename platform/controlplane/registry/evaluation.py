@@ -36,7 +36,7 @@ def evaluate(*, version: ModelVersion, user: Any, dataset: str, split: str, colu
         name=f"Evaluate {version} on {found}",
         work=EvaluateWork(
             recipe=version.recipe,
-            columns=_columns(version, found.features, columns or {}),
+            columns=columns_of(version, found.features, columns or {}),
             dataset=data.ref(found),
             split=split,
             model=ref(version),
@@ -64,8 +64,13 @@ def evaluation_ended(*, job: Job, end: End) -> None:
     evaluation.save()
 
 
-def _columns(version: ModelVersion, features: dict[str, str], asked: dict[str, str]) -> dict[str, str]:
-    """Role -> column: as asked, else as in training, else the column that bears the role's name. Raises Problem 422."""
+def columns_of(
+    version: ModelVersion, features: dict[str, str], asked: dict[str, str], spare: frozenset[str] = frozenset()
+) -> dict[str, str]:
+    """Role -> column: as asked, else as in training, else the column that bears the role's name. Raises Problem 422.
+
+    spare: roles that may be missing all the same.
+    """
     spec = catalog.recipe(version.recipe)
     trained = version.lineage.get("columns") or {}
     used: dict[str, str] = {}
@@ -74,7 +79,7 @@ def _columns(version: ModelVersion, features: dict[str, str], asked: dict[str, s
         name = next((each for each in (asked.get(role), trained.get(role), role) if each and each in features), None)
         if name is not None and features[name] in column.types:
             used[role] = name
-        elif column.required:
+        elif column.required and role not in spare:
             fitting = [each for each, kind in features.items() if kind in column.types]
             errors.append({"loc": ["body", "columns", role], "msg": f"Name a column for {column.title.en}.", "candidates": fitting})
     if errors:

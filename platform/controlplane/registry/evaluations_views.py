@@ -17,7 +17,8 @@ from controlplane.jobs import services as jobs
 from controlplane.jobs.models import Job
 from controlplane.paging import listing
 from controlplane.registry import report, services
-from controlplane.registry.models import Evaluation, ModelVersion
+from controlplane.registry.models import Evaluation, ModelVersion, Prediction
+from controlplane.registry.schemas import prediction_json
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.states import VersionState
@@ -106,9 +107,11 @@ def of_job(request: HttpRequest, job: Job) -> slots.Card:
     version = own.version if own else ModelVersion.objects.filter(job=job).select_related("model").order_by("-version").first()
     rows = list(of_workspace(job.workspace).filter(version=version).order_by("-created_at")[:20]) if version else []
     address = reverse("model-version", args=[job.workspace.slug, version.model.name, version.version]) if version else ""
+    prediction = Prediction.objects.filter(job=job).select_related("job__workspace").first()
     context = {
         "version": version,
         "address": address,
+        "prediction": prediction_json(prediction) if prediction else None,
         "headline": _figures(own) if own else report.headline(version, None) if version else [],
         "matrix": report.matrix(*report.newest([own], {}), before={}) if own else None,
         "rows": [shown(row) for row in rows],

@@ -51,6 +51,24 @@ class ModelVersion(models.Model):
         return f"{self.model.name}@{self.version}"
 
 
+class Prediction(models.Model):
+    """A model version asked about every row of one split. model: its reference, which outlives it · files: [{name, uri, size, sha256}],
+    Parquet · features: {column: type} of them · unreadable: rows the model could not be asked about."""
+
+    version = models.ForeignKey(ModelVersion, null=True, on_delete=models.SET_NULL, related_name="predictions")
+    model = models.CharField(max_length=80)
+    dataset = models.CharField(max_length=100)
+    split = models.CharField(max_length=63)
+    job = models.OneToOneField("jobs.Job", on_delete=models.CASCADE, related_name="prediction")
+    state = models.CharField(max_length=16, default="running")  # running | ready | failed
+    error = models.JSONField(null=True)
+    rows = models.BigIntegerField(default=0)
+    unreadable = models.BigIntegerField(default=0)
+    files = models.JSONField(default=list)
+    features = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
 class Evaluation(models.Model):
     """A model version measured on one split of a dataset version. report: by class, confusion matrix and the like."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from controlplane.jobs.schemas import when
-from controlplane.registry.models import Evaluation, Model, ModelVersion
+from controlplane.registry.models import Evaluation, Model, ModelVersion, Prediction
 
 
 def version_json(version: ModelVersion) -> dict[str, Any]:
@@ -56,4 +56,23 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "metrics": evaluation.metrics,
         "report": evaluation.report,
         "created_at": when(evaluation.created_at),
+    }
+
+
+def prediction_json(prediction: Prediction) -> dict[str, Any]:
+    """A batch prediction. files: where its result is fetched, by format, once it is ready."""
+    job = prediction.job
+    base = f"/api/v1/workspaces/{job.workspace.slug}/jobs/{job.number}/predictions"
+    return {
+        "model": prediction.model,
+        "dataset": prediction.dataset,
+        "split": prediction.split,
+        "state": prediction.state,
+        "error": prediction.error,
+        "rows": prediction.rows,
+        "unreadable": prediction.unreadable,
+        "size_bytes": sum(file["size"] for file in prediction.files),
+        "files": {form: f"{base}?format={form}" for form in ("parquet", "csv", "jsonl")} if prediction.state == "ready" else {},
+        "job": str(job.number),
+        "created_at": when(prediction.created_at),
     }

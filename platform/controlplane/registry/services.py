@@ -13,6 +13,7 @@ from controlplane.registry.bringing import bring_model, import_ended
 from controlplane.registry.evaluation import evaluate, evaluation_ended
 from controlplane.registry.making import register_checkpoint, training_ended
 from controlplane.registry.models import Model, ModelVersion
+from controlplane.registry.prediction import predict, prediction_ended
 from controlplane.registry.versions import find_version, ref, require_ready
 from workers.contract.states import FINAL
 
@@ -24,6 +25,8 @@ __all__ = [
     "evaluation_ended",
     "find_version",
     "import_ended",
+    "predict",
+    "prediction_ended",
     "ref",
     "register_checkpoint",
     "require_ready",

@@ -24,13 +24,14 @@ from controlplane.limits import limit
 from controlplane.paging import listing
 from controlplane.registry import files, nav, report, services
 from controlplane.registry.api import the_model, the_version, visible
-from controlplane.registry.models import Evaluation, ModelVersion
+from controlplane.registry.models import Evaluation, ModelVersion, Prediction
+from controlplane.registry.schemas import prediction_json
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.home import door_url
 from workers.contract.states import VersionState
 
-TABS = ("report", "card", "files", "lineage", "versions")
+TABS = ("report", "card", "files", "predictions", "lineage", "versions")
 REPORT_FILE = "evaluation.json"
 _HEADLESS = re.compile(r"<thead>\s*<tr>\s*(<th[^>]*></th>\s*)+</tr>\s*</thead>")
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -123,7 +124,9 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
         "headline": report.headline(found, before),
         **(_report(found, before, evaluations) if tab == "report" else {}),
         "evaluations": evaluations,
-        "datasets": _datasets(request) if tab == "report" else [],
+        "datasets": _datasets(request) if tab in ("report", "predictions") else [],
+        "predictions": [prediction_json(row) | {"row": row} for row in _predictions(found)] if tab == "predictions" else [],
+        "prediction_count": found.predictions.count(),
         "card": card(found.card) if tab == "card" else "",
         "versions": versions,
         "compared": report.compared([row for row in versions if row.state == VersionState.READY]) if tab == "versions" else [],
@@ -227,6 +230,10 @@ def _own_report(version: ModelVersion) -> dict[str, Any]:
     return files.read_json(version.files, REPORT_FILE)
 
 
+def _predictions(version: ModelVersion) -> list[Prediction]:
+    return list(version.predictions.select_related("job__workspace").order_by("-created_at")[:50])
+
+
 def _datasets(request: HttpRequest) -> list[DatasetVersion]:
     rows = DatasetVersion.objects.filter(dataset__workspace=request.workspace, state=VersionState.READY).select_related("dataset")  # type: ignore[attr-defined]
     return list(rows.defer("statistics", "shards", "sources").order_by("-created_at")[:100])
@@ -248,6 +255,23 @@ def evaluate(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
     except Problem as problem:
         sorry(request, problem)
     return redirect("model-version", ws=ws, name=name, n=n)
+
+
+@require_POST
+@needs("editor")
+def predict(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
+    """Ask the version about every row of a split; the job's page has the result."""
+    try:
+        made = services.predict(
+            version=the_version(request, name, n),
+            user=request.user,
+            dataset=request.POST.get("dataset", ""),
+            split=request.POST.get("split") or "test",
+        )
+        return redirect("job", ws=ws, number=made.job.number)
+    except Problem as problem:
+        sorry(request, problem)
+    return redirect("model-tab", ws=ws, name=name, n=n, tab="predictions")
 
 
 @require_POST

@@ -1,12 +1,19 @@
 """The pages of a model version: report against the version before, files, lineage, versions, and what deleting says."""
 
 import json
+import warnings
 from typing import Any
 
+import pytest
+from controlplane import outcomes
+from controlplane.data.models import Dataset, DatasetVersion
+from controlplane.jobs.models import Job
 from controlplane.registry.models import ModelVersion
+from django.db import transaction
 
 from tests.controlplane.registry.conftest import FILES, Bench
 from tests.people import People, Person
+from workers.contract.events import End
 
 PAGE = "/w/acme/models/clf"
 
@@ -15,6 +22,22 @@ def see(person: Person, path: str) -> str:
     answer = person.in_browser().http.get(path)
     assert answer.status_code == 200, answer
     return str(answer.content.decode())
+
+
+@pytest.fixture
+def ready(people: People) -> str:
+    """A dataset version with three rows in its test split; its reference."""
+    dataset = Dataset.objects.create(workspace=people.alice.workspace, name="reviews")
+    version = DatasetVersion.objects.create(
+        dataset=dataset,
+        version=1,
+        state="ready",
+        columns=["review", "stars"],
+        features={"review": "text", "stars": "category"},
+        splits={"test": 3},
+        shards={"test": [{"name": "test.parquet", "uri": "ws/1/d/test.parquet", "size": 4, "sha256": "0" * 64}]},
+    )
+    return str(version)
 
 
 def trained(bench: Bench, counts: list[list[int]], label: str = "good") -> None:
@@ -97,3 +120,44 @@ def test_versions_are_compared_and_one_in_use_says_by_whom(bench: Bench, people:
     assert "disabled" not in see(people.charlie, f"{PAGE}/1/versions").split("Delete v1")[1]
     viewer = people.member("vera", "viewer")
     assert "Delete v1" not in see(viewer, f"{PAGE}/1/versions")
+
+
+def test_a_prediction_is_started_and_its_result_said(bench: Bench, people: People, ready: str) -> None:
+    bench.trained()
+    refused = people.charlie.post("…/models/clf/versions/1/predictions", {"dataset": ready, "split": "none"})
+    assert refused.code == "empty_split"
+    assert people.charlie.post("…/models/clf/versions/1/predictions", {"dataset": ready, "parameters": {"odd": 1}}).status == 422
+    made = people.charlie.post("…/models/clf/versions/1/predictions", {"dataset": ready})
+    assert (made.status, made.body["kind"]) == (202, "predict")
+    number = made.body["id"]
+    assert made.headers["location"].endswith(f"/jobs/{number}")
+    assert people.alice.get(f"…/jobs/{number}/predictions").code == "not_ready"
+    assert people.charlie.delete("…/models/clf/versions/1").status == 409, "an unfinished job reads it"
+    job = Job.objects.get(number=number)
+    bench.attempt(job)
+    stored = bench.store(job, "predictions", {"predictions.parquet": b"PAR1"})
+    bench.end(job, files=stored, rows=3, unreadable=1, features={"row": "integer"})
+    (row,) = people.alice.get("…/models/clf/versions/1/predictions").body["items"]
+    assert (row["state"], row["rows"], row["unreadable"], row["job"]) == ("ready", 3, 1, number)
+    answer = people.alice.http.get(row["files"]["parquet"], headers={"Authorization": f"Bearer {people.alice.token}"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a stream for the event loop, read without one
+        assert b"".join(answer) == b"PAR1"  # type: ignore[call-overload]
+    assert f'filename="clf-v1-{ready.replace("@", "-v")}-test.parquet"' in answer["Content-Disposition"]
+    assert people.bob.get(f"/api/v1/workspaces/acme/jobs/{number}/predictions").status == 404
+    assert people.alice.get("…/jobs/1/predictions").status == 404, "a training has none"
+    text = see(people.charlie, f"{PAGE}/1/predictions")
+    assert row["files"]["csv"] in text.replace("&amp;", "&")
+    assert row["files"]["csv"] in see(people.alice, f"/w/acme/jobs/{number}/evaluation")
+
+
+def test_a_failed_prediction_says_why(bench: Bench, people: People, ready: str) -> None:
+    bench.trained()
+    number = people.charlie.post("…/models/clf/versions/1/predictions", {"dataset": ready}).body["id"]
+    job = Job.objects.get(number=number)
+    bench.attempt(job)
+    with transaction.atomic():
+        outcomes.finish(job, End(outcome="failed", error={"code": "disk_full", "message": "no room", "hint": "", "loc": {}}))
+    assert people.alice.get("…/models/clf/versions/1/predictions").body["items"][0]["error"]["message"] == "no room"
+    assert "no room" in see(people.alice, f"{PAGE}/1/predictions")
+    assert people.alice.get(f"…/jobs/{number}/predictions").code == "not_ready"
