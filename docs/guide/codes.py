@@ -31,7 +31,10 @@ FILES = {
         )
     ),
     "bad_encoding": Code(
-        ("Choose the encoding under “Reading and splits”, or save the file as UTF-8.", "在“读取与划分”中选择编码，或把文件另存为 UTF-8。")
+        (
+            "Choose the encoding under “Reading and splits”, or save the file as UTF-8.",
+            "在“读取方式与划分”中选择编码，或把文件另存为 UTF-8。",
+        )
     ),
     "binary_in_text": Code(
         ("Export the file as text again; zero bytes do not belong in CSV or JSON.", "重新导出为文本；CSV 和 JSON 中不应有零字节。")

@@ -86,7 +86,8 @@ def platform(browser: Browser, home: str, port: int) -> Iterator[tuple[Stack, De
 def kind_of(address: str) -> str:
     """Pages that differ only in numbers and names are of one kind."""
     path = re.sub(r"\d+", "N", NAMED.sub(r"\1X", urlsplit(address).path))
-    return re.sub(r"^/w/[^/]+/?", "", path) if path.startswith(f"/w/{WORKSPACE}") else path
+    below = re.sub(r"^/w/[^/]+/?", "", path)
+    return below if path.startswith(f"/w/{WORKSPACE}") or below == path else f"empty/{below}"
 
 
 def discover(desk: Desk) -> list[str]:
