@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import time
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,8 @@ from controlplane.limits import limit
 from controlplane.workspaces.models import Workspace
 from workers.contract.names import MiB
 
+_counts: list[Callable[[Any], int]] = []
+
 
 def clean_name(name: str) -> str:
     """What a person called the file, as a safe relative POSIX name: no empty, `.` or `..` part, no control or direction mark.
@@ -37,12 +40,19 @@ def _expiry() -> datetime:
     return timezone.now() + timedelta(seconds=limit("upload_seconds"))
 
 
+def storage_hook(count: Callable[[Any], int]) -> Callable[[Any], int]:
+    """Let a room above say how many bytes it keeps for a workspace; usable as a decorator."""
+    _counts.append(count)
+    return count
+
+
 def workspace_bytes(workspace: Any) -> int:
-    """Bytes a workspace has stored or been promised: uploads, dataset versions as uploaded, checkpoints."""
+    """Bytes a workspace has stored or been promised: uploads, dataset versions with their shards, checkpoints, what rooms above keep."""
     uploads = Upload.objects.filter(workspace=workspace, expires_at__gt=timezone.now()).aggregate(n=Coalesce(Sum("size"), 0))["n"]
-    versions = DatasetVersion.objects.filter(dataset__workspace=workspace).aggregate(n=Coalesce(Sum("size_bytes"), 0))["n"]
+    both = Sum(F("size_bytes") + F("shard_bytes"))
+    versions = DatasetVersion.objects.filter(dataset__workspace=workspace).aggregate(n=Coalesce(both, 0))["n"]
     checkpoints = Checkpoint.objects.filter(job__workspace=workspace).aggregate(n=Coalesce(Sum("size_bytes"), 0))["n"]
-    return int(uploads) + int(versions) + int(checkpoints)
+    return int(uploads) + int(versions) + int(checkpoints) + sum(count(workspace) for count in _counts)
 
 
 def check_room(workspace: Any, size: int) -> None:
@@ -53,7 +63,7 @@ def check_room(workspace: Any, size: int) -> None:
     used = workspace_bytes(workspace)
     if used + size > room:
         detail = f"The workspace holds {used} of {room} bytes; this file needs {size}, which is {used + size - room} too many."
-        raise Problem(413, "quota_exceeded", detail, hint="Delete datasets or unfinished uploads that nobody needs.")
+        raise Problem(413, "quota_exceeded", detail, hint="Delete datasets, models, jobs or unfinished uploads that nobody needs.")
     free = artifacts.free_bytes()
     if free is not None and size + 64 * MiB > free:
         raise disk_full(size + 64 * MiB, free)

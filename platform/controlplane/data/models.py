@@ -39,7 +39,7 @@ class DatasetVersion(models.Model):
     """What the preparing job made of some uploaded bytes and options. Immutable once ready.
 
     content_key: sha256 over bytes and options: the same again is this version · sources: [{name, uri, size, sha256}] ·
-    shards: {split: [{name, uri, size, sha256}]} · features: {column: type} · classes: {column: [names]}.
+    shards: {split: [{name, uri, size, sha256}]} · size_bytes, shard_bytes: of both · features: {column: type} · classes: {column: [names]}.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -51,6 +51,7 @@ class DatasetVersion(models.Model):
     content_key = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64)
     size_bytes = models.BigIntegerField(default=0)
+    shard_bytes = models.BigIntegerField(default=0)
     format = models.CharField(max_length=16, blank=True)
     columns = models.JSONField(default=list)  # names in the file's order
     features = models.JSONField(default=dict)

@@ -226,6 +226,7 @@ def _take_result(version: DatasetVersion, job: Job, result: dict[str, Any]) -> N
         )
     stored = {"name", "uri", "size", "sha256"}
     version.shards = {split: [ref.model_dump(include=stored) for ref in refs] for split, refs in shards.items()}
+    version.shard_bytes = sum(ref.size for refs in shards.values() for ref in refs)
     version.columns = list(result.get("features") or {})
     version.format = str(result.get("format", ""))[:16]
     for field in ("features", "classes", "splits", "statistics"):

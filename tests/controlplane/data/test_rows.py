@@ -36,6 +36,11 @@ def rows(alice: Person, tmp_path: Path) -> str:
     return f"{alice.base}/datasets/reviews/versions/1/rows"
 
 
+def test_I37_the_bytes_of_shards_are_counted_when_they_are_stored(alice: Person, rows: str, tmp_path: Path) -> None:
+    sizes = [path.stat().st_size for path in tmp_path.glob("*.parquet")]
+    assert (len(sizes), DatasetVersion.objects.get().shard_bytes) == (3, sum(sizes))
+
+
 def get(who: Person, address: str, *filters: str, **query: Any) -> Any:
     parts = [f"filter={quote(text)}" for text in filters] + [f"{key}={quote(str(value))}" for key, value in query.items()]
     reply = who.http("GET", f"{address}?{'&'.join(parts)}")

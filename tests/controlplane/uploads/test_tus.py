@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from controlplane import artifacts
 from controlplane.data import intake, spool
-from controlplane.data.models import Upload
+from controlplane.data.models import Dataset, DatasetVersion, Upload
 from controlplane.limits import LIMITS
+from controlplane.registry.models import Model, ModelVersion
 from controlplane.workspaces.models import Workspace
 from django.utils import timezone
 
@@ -122,6 +123,21 @@ def test_I37_quota_is_named_before_bytes_flow(alice: Person, monkeypatch: pytest
     assert (reply.status, reply.json()["code"]) == (413, "quota_exceeded")
     assert all(figure in reply.json()["detail"] for figure in ("60", "100", "50", "10 too many"))
     assert Upload.objects.count() == 1
+
+
+def test_I37_shards_and_models_take_of_the_quota_too(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIMITS, "workspace_storage", LIMITS["workspace_storage"]._replace(value=1000))
+    workspace = Workspace.objects.get(slug="acme")
+    dataset = Dataset.objects.create(workspace=workspace, name="reviews")
+    DatasetVersion.objects.create(dataset=dataset, version=1, size_bytes=100, shard_bytes=300)
+    model = Model.objects.create(workspace=workspace, name="clf", task="text-classification")
+    ModelVersion.objects.create(model=model, version=1, size_bytes=500)
+    foreign = Model.objects.create(workspace=Workspace.objects.create(slug="others"), name="clf", task="text-classification")
+    ModelVersion.objects.create(model=foreign, version=1, size_bytes=10**6)
+    reply = alice.http("POST", f"{alice.base}/uploads", headers={**TUS, "Upload-Length": "101"})
+    assert (reply.status, reply.json()["code"]) == (413, "quota_exceeded")
+    assert all(figure in reply.json()["detail"] for figure in ("900", "1000", "101", "1 too many"))
+    begin(alice, 100)
 
 
 def test_I37_file_over_the_limit(alice: Person) -> None:
