@@ -12,7 +12,7 @@ from controlplane.frame.keys import KEYS
 THEMES = ("system", "light", "dark")
 
 
-ELSEWHERE = ("/accounts/", "/api/v1/docs")  # pages that know no workspace
+ELSEWHERE = ("/accounts/", "/api/v1/docs", "/guide/")  # pages that know no workspace
 
 
 def _last_place(request: HttpRequest) -> Any:

@@ -34,6 +34,7 @@ def test_members_read_it_in_their_frame(people: People) -> None:
     browser = people.alice.in_browser()
     html = browser.http.get("/guide/en/quick-start").content.decode()
     assert 'class="side"' in html
+    assert 'href="/w/alice/datasets"' in html  # with the workspace they were in
     assert 'name="next" value="/guide/quick-start"' in html  # another language: the same page in it
 
 
