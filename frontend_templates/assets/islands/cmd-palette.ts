@@ -1,6 +1,7 @@
 // <cmd-palette data-search>: go, act, search. A combobox over one list of options: the field keeps the focus, arrows move the choice,
 // Enter takes it. The commands stand in the page as JSON; what has a name is found by the server. While an input method composes,
 // nothing is searched and no key is taken.
+import "../css/palette.css";
 import { h, icon, say, wordsOf } from "../lib/dom";
 import { fetchJson } from "../lib/http";
 import { setTheme } from "../lib/theme";

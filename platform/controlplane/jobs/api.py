@@ -10,11 +10,12 @@ from pydantic import Field
 
 from controlplane.errors import Problem, not_found
 from controlplane.jobs import forecast, logs, metrics, scheduler, services
+from controlplane.jobs import workers as hosts
 from controlplane.jobs.models import Job, Worker
 from controlplane.jobs.schemas import job_json, when, worker_json
 from controlplane.jobs.store import rfc3339
 from controlplane.paging import ListQuery, listing
-from controlplane.workspaces.access import needs
+from controlplane.workspaces.access import needs, operators_only
 from workers.contract.states import JobState
 
 router = Router(tags=["jobs"])
@@ -30,6 +31,11 @@ class JobList(ListQuery):
 class CancelIn(Schema):
     model_config = {"extra": "forbid"}
     keep: bool = True
+
+
+class WorkerChange(Schema):
+    model_config = {"extra": "forbid"}
+    draining: bool
 
 
 class JobChange(Schema):
@@ -178,6 +184,19 @@ def checkpoints(request: HttpRequest, ws: str, id: str) -> Any:
 @needs("viewer", scope="read")
 def workers(request: HttpRequest, ws: str) -> Any:
     return {"items": [worker_json(w) for w in Worker.objects.order_by("name")], "next": None}
+
+
+@router.patch("/workers/{name}", summary="Drain a worker host, or use it again")
+@needs("viewer", scope="admin")
+def patch_worker(request: HttpRequest, ws: str, name: str, body: WorkerChange) -> Any:
+    """For operators of the installation: a host serves every workspace."""
+    operators_only(request)
+    worker = Worker.objects.filter(name=name).first()
+    if worker is None:
+        raise not_found("worker")
+    hosts.set_draining(worker=worker, draining=body.draining)
+    worker.refresh_from_db()
+    return worker_json(worker)
 
 
 @router.get("/queue", summary="What waits, in order")

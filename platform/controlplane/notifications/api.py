@@ -8,7 +8,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from controlplane.notifications.models import Notification
-from controlplane.notifications.services import mark_read
+from controlplane.notifications.services import mail_of, mark_read, set_mail
 from controlplane.notifications.words import TROUBLE, detail, kind_of, title
 from controlplane.paging import ListQuery, listing
 from controlplane.workspaces.access import person, signed_in
@@ -27,6 +27,13 @@ class ReadIn(Schema):
     model_config = {"extra": "forbid"}
     ids: list[str] | None = Field(None, max_length=200)
     read: bool = True
+
+
+class SettingsIn(Schema):
+    """mail: none, trouble (failures only) or all."""
+
+    model_config = {"extra": "forbid"}
+    mail: str = Field(max_length=20)
 
 
 def news(request: HttpRequest) -> "QuerySet[Notification]":
@@ -62,6 +69,19 @@ def list_notifications(request: HttpRequest, query: Query[NewsQuery]) -> Any:
     chosen = rows.unread() if query.unread else rows  # type: ignore[attr-defined]
     chosen = chosen.filter(kind__in=TROUBLE) if query.trouble else chosen
     return listing(chosen, query, show=show_notification) | {"unread": rows.unread().count()}  # type: ignore[attr-defined]
+
+
+@root.get("/me/notifications/settings", summary="Which news also goes by mail")
+@signed_in
+def get_settings(request: HttpRequest) -> Any:
+    return {"mail": mail_of(person(request))}
+
+
+@root.patch("/me/notifications/settings", summary="Choose which news also goes by mail")
+@signed_in(scope="write")
+def patch_settings(request: HttpRequest, body: SettingsIn) -> Any:
+    set_mail(user=person(request), wish=body.mail)
+    return {"mail": body.mail}
 
 
 @root.post("/me/notifications/read", summary="Mark news as read")

@@ -103,6 +103,9 @@ def test_operators_drain_a_host_and_nobody_else(people: People, host: Host) -> N
     assert owner.http.post("/w/acme/workers/alpha/drain", {"act": "resume"}).status_code == 302
     assert beat(host)["drain"] is False
     assert owner.http.post("/w/acme/workers/beta/drain", {}).status_code == 404
+    assert people.charlie.patch("…/workers/alpha", {"draining": True}).status == 403
+    assert people.alice.patch("…/workers/alpha", {"draining": True}).body["state"] == "draining"
+    assert people.alice.patch("…/workers/beta", {"draining": True}).status == 404
 
 
 def test_owners_order_the_queue(people: People, host: Host) -> None:

@@ -93,9 +93,9 @@ def test_the_page_shows_marks_and_leads_there(people: People, host: Host) -> Non
 
 @pytest.mark.parametrize(("wish", "mails"), [("none", 0), ("trouble", 1), ("all", 2)])
 def test_mail_goes_to_who_asked_for_it(people: People, host: Host, django_capture_on_commit_callbacks: Any, wish: str, mails: int) -> None:
-    from controlplane.notifications.services import set_mail
-
-    set_mail(user=people.charlie.user, wish=wish)
+    assert people.charlie.get("/api/v1/me/notifications/settings").body == {"mail": "none"}
+    assert people.charlie.patch("/api/v1/me/notifications/settings", {"mail": "much"}).status == 422
+    assert people.charlie.patch("/api/v1/me/notifications/settings", {"mail": wish}).body == {"mail": wish}
     with django_capture_on_commit_callbacks(execute=True):
         run(host, people, END)
         run(host, people, {"outcome": "succeeded"})
