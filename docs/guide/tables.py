@@ -21,7 +21,7 @@ import translations  # noqa: E402
 from controlplane.frame.problems import CODES  # noqa: E402
 from controlplane.limits import LIMITS  # noqa: E402
 
-from docs.guide.codes import GROUPS, Code  # noqa: E402
+from docs.guide.codes import GROUPS  # noqa: E402
 from workers.contract.recipe import Spec, Words  # noqa: E402
 from workers.recipes import RECIPES  # noqa: E402
 
@@ -117,10 +117,8 @@ def limits(at: int) -> str:
     return rows(head, [(f"`{name}`", f"{limit.value:,} {limit.unit}", limit.about) for name, limit in LIMITS.items()])
 
 
-def meaning(name: str, code: Code, at: int) -> str:
-    """What the product says of the code; what it has no sentence for is said in codes.py."""
-    if name not in CODES:
-        return code.meaning[at]
+def meaning(name: str, at: int) -> str:
+    """What the product says of the code."""
     english = str(CODES[name])
     found = CHINESE.get(english)
     return english if at == 0 else str(found.string if found else "")
@@ -128,7 +126,7 @@ def meaning(name: str, code: Code, at: int) -> str:
 
 def codes(group: str, at: int) -> str:
     head = (("Code", "Meaning", "What to do"), ("错误码", "含义", "解决办法"))[at]
-    return rows(head, [(f"`{name}`", meaning(name, code, at), code.remedy[at]) for name, code in sorted(GROUPS[group].items())])
+    return rows(head, [(f"`{name}`", meaning(name, at), remedy[at]) for name, remedy in sorted(GROUPS[group].items())])
 
 
 def table(name: str, at: int) -> str:
@@ -143,6 +141,7 @@ def missing() -> list[str]:
     known = {name for group in GROUPS.values() for name in group}
     wanted = {f"recipe:{name}" for name in RECIPES} | {"limits"} | {f"codes:{name}" for name in GROUPS}
     out = [f"docs/guide/codes.py has no remedy for `{name}`" for name in sorted(set(CODES) - known)]
+    out += [f"controlplane.frame.problems has no words for `{name}`" for name in sorted(known - set(CODES))]
     for lang in ("en", "zh"):
         there = {found[2] for page in (GUIDE / lang).glob("*.md") for found in TABLE.finditer(page.read_text())}
         out += [f"no page of docs/guide/{lang} has the table `{name}`" for name in sorted(wanted - there)]
