@@ -18,8 +18,10 @@ from typing import Any
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 LANDLOCK_CREATE, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT = 444, 445, 446
-READ_RIGHTS = 1 << 0 | 1 << 2 | 1 << 3  # execute, read file, read folder
-FILE_RIGHTS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # the rights that mean something on a file
+EXECUTE = 1 << 0
+READ_RIGHTS = EXECUTE | 1 << 2 | 1 << 3  # read file, read folder
+FILE_RIGHTS = EXECUTE | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # the rights that mean something on a file
+NODE_RIGHTS = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12  # make devices, sockets, pipes, links
 RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many file system rights the kernel's Landlock knows
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -56,35 +58,38 @@ def limit_memory(extra_bytes: int) -> None:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):
             mapped = int(line.split()[1]) * 1024
-    _cap(resource.RLIMIT_DATA, mapped + extra_bytes)
-
-
-def limit_cpu(seconds: int) -> None:
-    """SIGXCPU after so many seconds of processor time."""
-    _cap(resource.RLIMIT_CPU, seconds)
+    cap(resource.RLIMIT_DATA, mapped + extra_bytes)
 
 
 def no_core_dump() -> None:
     """A core would spill users' data to the disk."""
-    _cap(resource.RLIMIT_CORE, 0)
+    cap(resource.RLIMIT_CORE, 0)
 
 
-def _cap(kind: int, value: int) -> None:
+def cap(kind: int, value: int) -> None:
+    """A resource limit, soft and hard, never above the one in force."""
     hard = resource.getrlimit(kind)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, hard if kind == resource.RLIMIT_CPU else value))
+    resource.setrlimit(kind, (value, value))
+
+
+def leave_network() -> bool:
+    """Enter an empty network namespace, directly or through a user namespace of our own; False where neither is permitted."""
+    uid, gid = os.getuid(), os.getgid()
+    if libc.unshare(CLONE_NEWNET) == 0:
+        return True
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+        return False
+    with contextlib.suppress(OSError):
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    return True
 
 
 def cut_network() -> str:
     """Leave every network, the loopback too. Says by what: `namespace`, or `hook` where namespaces are not permitted."""
-    if libc.unshare(CLONE_NEWNET) == 0:
-        return "namespace"
-    uid, gid = os.getuid(), os.getgid()
-    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
-        with contextlib.suppress(OSError):
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    if leave_network():
         return "namespace"
     hook_sockets()
     return "hook"
@@ -100,29 +105,33 @@ def hook_sockets() -> None:
     sys.addaudithook(hook)
 
 
-def _landlock_abi() -> int:
+def landlock_abi() -> int:
+    """The version of the kernel's Landlock; below 1 where it has none."""
     return int(libc.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(1)))
 
 
-def confine(read: Iterable[Path], write: Iterable[Path], tcp: bool) -> bool:
+def confine(read: Iterable[Path], write: Iterable[Path], tcp: bool, *, parses_only: bool = False) -> bool:
     """Let this process and its descendants see only these files and folders (Landlock). tcp: False also denies TCP.
 
-    True when the kernel obliged; False where it knows no Landlock, and then nothing is changed.
+    parses_only: nothing is executed, no device, socket, pipe or link is made, no process outside is signalled. True when the kernel
+    obliged; False where it knows no Landlock, and then nothing is changed. Raises OSError when it refuses a rule.
     """
-    abi = _landlock_abi()
+    abi = landlock_abi()
     if abi < 1:
         return False
     handled = (1 << RIGHTS_BY_ABI.get(abi, 16)) - 1
-    attributes = struct.pack("=QQ", handled, 0 if tcp or abi < 4 else 3) if abi >= 4 else struct.pack("=Q", handled)
+    withheld = EXECUTE | NODE_RIGHTS if parses_only else 0
+    attributes = struct.pack("=QQQ", handled, 0 if tcp else 3, 3 if parses_only else 0)[: 8 if abi < 4 else 16 if abi < 6 else 24]
     ruleset = libc.syscall(LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
     if ruleset < 0:
-        return False
+        raise OSError(ctypes.get_errno(), "Landlock refused the rules")
     try:
-        for rights, paths in ((READ_RIGHTS & handled, read), (handled, write)):
+        for rights, paths in ((READ_RIGHTS & handled & ~withheld, read), (handled & ~withheld, write)):
             for path in paths:
                 _allow(ruleset, path, rights)
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        return bool(libc.syscall(LANDLOCK_RESTRICT, ruleset, ctypes.c_uint(0)) == 0)
+        if not prctl(PR_SET_NO_NEW_PRIVS, 1) or libc.syscall(LANDLOCK_RESTRICT, ruleset, ctypes.c_uint(0)):
+            raise OSError(ctypes.get_errno(), "Landlock could not be put in force")
+        return True
     finally:
         os.close(ruleset)
 
@@ -135,6 +144,8 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         return
     try:
         rights = rights if path.is_dir() else rights & FILE_RIGHTS
-        libc.syscall(LANDLOCK_ADD_RULE, ruleset, ctypes.c_int(1), struct.pack("=Qi", rights, handle), ctypes.c_uint(0))
+        rule = struct.pack("=Qi", rights, handle)
+        if libc.syscall(LANDLOCK_ADD_RULE, ruleset, ctypes.c_int(1), rule, ctypes.c_uint(0)):
+            raise OSError(ctypes.get_errno(), f"Landlock refused {path}")
     finally:
         os.close(handle)

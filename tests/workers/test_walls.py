@@ -55,7 +55,7 @@ def test_sockets_are_hooked_where_namespaces_are_not_permitted() -> None:
 
 
 def test_A26_secrets_and_foreign_files_are_out_of_sight(home: Path) -> None:
-    if sandbox._landlock_abi() < 1:
+    if sandbox.landlock_abi() < 1:
         pytest.fail("this kernel has no Landlock; run the tests on Linux 5.13 or later")
     from tests.workers.toys import order_of
 
