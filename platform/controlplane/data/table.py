@@ -20,47 +20,51 @@ KINDS: dict[str, tuple[str | Promise, str, tuple[str, ...]]] = {  # name → wor
     "audio": (pgettext_lazy("kind of dataset", "Audio"), "audio-lines", ("audio",)),
 }
 KIND_OF = {fmt: name for name, (_word, _icon, formats) in KINDS.items() for fmt in formats}
+DEFAULT = "-updated"
 SORTS = {"created_at": "created_at", "name": "name", "size": "newest_size", "updated": "newest_at"}
 STATES = (VersionState.PREPARING, VersionState.READY, VersionState.FAILED)
 TROUBLES = ("leakage", "conflicts", "duplicates", "rejected")
 
 
-def with_newest(rows: "QuerySet[Dataset]") -> Any:
-    """Each dataset with facts of its newest version, to filter and sort by."""
+def with_newest(rows: "QuerySet[Dataset]", *names: str) -> Any:
+    """Each dataset with these facts of its newest version, to filter and sort by; each is a look into another table for every row."""
     newest: Any = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-version")
-    return rows.annotate(
-        newest_pk=Subquery(newest.values("pk")[:1]),
-        newest_state=Subquery(newest.values("state")[:1]),
-        newest_format=Subquery(newest.values("format")[:1]),
-        newest_size=Coalesce(Subquery(newest.values("size_bytes")[:1]), 0),
-        newest_at=Coalesce(Subquery(newest.values("created_at")[:1]), F("created_at")),
-    )
+    facts = {
+        "newest_pk": Subquery(newest.values("pk")[:1]),
+        "newest_state": Subquery(newest.values("state")[:1]),
+        "newest_format": Subquery(newest.values("format")[:1]),
+        "newest_size": Coalesce(Subquery(newest.values("size_bytes")[:1]), 0),
+        "newest_at": Coalesce(Subquery(newest.values("created_at")[:1]), F("created_at")),
+    }
+    return rows.annotate(**{name: facts[name] for name in names})
 
 
 def page(rows: "QuerySet[Dataset]", query: ListQuery, kind: str) -> dict[str, Any]:
-    """One page of the list with what its toolbar says: {items, next, kinds, total, bytes}."""
-    every = with_newest(rows)
-    counts = dict(every.values_list("newest_format").annotate(n=Count("pk")).order_by())
-    kinds = [(name, word, sum(counts.get(fmt, 0) for fmt in formats)) for name, (word, _icon, formats) in KINDS.items()]
-    asked = every.filter(newest_format__in=KINDS[kind][2]) if kind in KINDS else every
+    """{items, next}: one page of the list."""
+    sort = SORTS.get((query.sort or DEFAULT).lstrip("-"), "")
+    needed = {name for name in (sort, "newest_format" if kind in KINDS else "", "newest_state" if query.state else "") if "newest" in name}
+    asked = with_newest(rows, *needed)
+    asked = asked.filter(newest_format__in=KINDS[kind][2]) if kind in KINDS else asked
     found = listing(
-        asked.select_related("created_by"),
+        asked,
         query,
         show=lambda row: row,
         sorts=SORTS,
-        default="-updated",
+        default=DEFAULT,
         search=["name", "title"],
         states=STATES,
         state_field="newest_state",
     )
+    whole = with_newest(rows, "newest_pk", "newest_at").select_related("created_by").in_bulk([row.pk for row in found["items"]])
+    return {**found, "items": lines([whole[row.pk] for row in found["items"] if row.pk in whole])}
+
+
+def toolbar(rows: "QuerySet[Dataset]") -> dict[str, Any]:
+    """{kinds: [(name, word, datasets)], total, bytes}: what stands above the list."""
+    counts = dict(with_newest(rows, "newest_format").values_list("newest_format").annotate(n=Count("pk")).order_by())
+    kinds = [(name, word, sum(counts.get(fmt, 0) for fmt in formats)) for name, (word, _icon, formats) in KINDS.items()]
     stored = DatasetVersion.objects.filter(dataset__in=rows.values("pk")).aggregate(n=Coalesce(Sum("size_bytes"), 0))["n"]
-    return {
-        **found,
-        "items": lines(found["items"]),
-        "kinds": [entry for entry in kinds if entry[2]],
-        "total": sum(counts.values()),
-        "bytes": stored,
-    }
+    return {"kinds": [entry for entry in kinds if entry[2]], "total": sum(counts.values()), "bytes": stored}
 
 
 def lines(rows: list[Any]) -> list[dict[str, Any]]:

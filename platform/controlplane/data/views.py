@@ -34,7 +34,7 @@ ENCODINGS = ("utf-8", "gb18030", "utf-16", "latin-1", "windows-1252", "big5", "s
 @needs("viewer", query=("q", "cursor", "sort", "state", "kind"))
 def datasets(request: HttpRequest, ws: str) -> HttpResponse:
     kind = request.GET.get("kind", "")
-    found = table.page(visible(request), asked(request), kind)
+    partial = request.headers.get("HX-Request-Type") == "partial"  # the rows alone, which a page that stays open asks for again
     context = {
         "nav": "datasets",
         "crumbs": [(_("Datasets"), "")],
@@ -43,7 +43,8 @@ def datasets(request: HttpRequest, ws: str) -> HttpResponse:
         "states": table.STATES,
         "accept": ACCEPT,
         "limit": limit("upload_file"),
-        **found,
+        **({} if partial else table.toolbar(visible(request))),
+        **table.page(visible(request), asked(request), kind),
     }
     return page(request, "data/list.html", context, parts=("rows",))
 
