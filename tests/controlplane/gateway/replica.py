@@ -16,7 +16,8 @@ _numbers = itertools.count(1)
 
 class Replica:
     """Answers text classification and generation. inputs: `slow:2` waits 2 s, `die` drops the connection, `status:503` refuses,
-    `never` does not answer; of a stream each word is a piece. seen: (op, type, body) · cancelled: ids given up by the gateway."""
+    `never` does not answer; of a stream each word is a piece. seen: (op, type, body) · cancelled: ids given up by the gateway ·
+    lag: seconds by which every answer is late · resets: of so many requests one ends its connection instead of being answered."""
 
     def __init__(self, label: str = "good") -> None:
         self.label = label
@@ -27,6 +28,7 @@ class Replica:
         self.cancelled: list[int] = []
         self.dead = False
         self.silent = False
+        self.lag, self.resets = 0.0, 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._running: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
@@ -79,6 +81,10 @@ class Replica:
         number = head["id"]
         if self.silent:
             return
+        if self.resets and len(self.seen) % self.resets == 0:
+            writer.transport.abort()
+            return
+        await asyncio.sleep(self.lag)
         if head["op"] == "hello":
             writer.write(frames.pack({"id": number, "status": 200, "last": True}))
             return

@@ -107,6 +107,41 @@ def test_F24_a_silent_replica_is_504_at_the_deadline_and_the_breaker_opens(field
         time.sleep(0.2)
 
 
+def test_F24_a_slow_line_is_waited_for_until_the_deadline_and_no_longer(field: Any, door: Door) -> None:
+    field.endpoint("patient", limits={"deadline_seconds": 4})
+    field.endpoint("hasty", limits={"deadline_seconds": 1})
+    for replica in field.replicas:
+        replica.lag = 2.0
+    for name, status, least, most in (("patient", 200, 2.0, 3.0), ("hasty", 504, 1.0, 1.2)):
+        times = []
+        for _ in range(2):
+            began = time.perf_counter()
+            assert door.predict("x", f"acme/{name}").status == status
+            times.append(time.perf_counter() - began)
+        assert least <= min(times) < most, name
+
+
+def test_F24_a_line_that_is_reset_at_one_request_in_ten_costs_none(field: Any, door: Door) -> None:
+    """What was on its way there is sent to the other replica; the line is opened anew, and the replica keeps its share of the work."""
+    field.endpoint(replicas=2)
+    shaky, steady = field.replicas
+    shaky.resets = 10
+    found: Counter[int] = Counter()
+
+    def ask() -> None:
+        for _ in range(50):
+            found[door.predict("x").status] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {200: 200}
+    assert len(shaky.seen) >= 50
+    assert len(steady.seen) >= 50
+
+
 def test_B19_a_client_that_goes_away_ends_the_work(field: Any, door: Door) -> None:
     field.endpoint()
     door.predict("warm")
