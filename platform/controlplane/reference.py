@@ -1,6 +1,6 @@
 """The human page of the API, `/api/v1/docs`, drawn from the OpenAPI document: every operation with what it takes, gives and refuses.
 
-One page for each group of operations, and a search over all of them. No script and no other origin is needed.
+One page for each group of operations with one of them opened, and a search over all of them. No script and no other origin is needed.
 """
 
 import json
@@ -45,7 +45,8 @@ class Reference(DocsBase):
         present = {one["group"] for one in operations}
         groups = [(name, GROUPS.get(name, name)) for name in (*GROUPS, *sorted(present - set(GROUPS))) if name in present]
         q = request.GET.get("q", "").strip()[:100]
-        group = request.GET.get("group", groups[0][0])
+        call = request.GET.get("call", "")
+        group = next((one["group"] for one in operations if one["id"] == call), request.GET.get("group", groups[0][0]))
         if q:
             shown = [one for one in operations if q.lower() in one["text"]][:FOUND]
         else:
@@ -55,6 +56,7 @@ class Reference(DocsBase):
             "groups": [{"name": name, "title": title, "count": sum(one["group"] == name for one in operations)} for name, title in groups],
             "group": "" if q else group,
             "q": q,
+            "call": call or (shown[0]["id"] if len(shown) == 1 else ""),
             "operations": shown,
             "document": self.get_openapi_url(api, kwargs),
             "base": settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"),
