@@ -4,6 +4,7 @@ const MARKS = ".scroller, pre.code, .md pre";
 
 export function startScrollers(): void {
   addEventListener("resize", () => markScrollers(document));
+  void document.fonts.ready.then(() => markScrollers(document)); // other letters, other widths
 }
 
 export function markScrollers(root: ParentNode): void {
