@@ -154,6 +154,7 @@ def test_F9_a_line_to_redis_that_falls_silent_is_given_up(chaos: Stack, api: Api
         begun = time.monotonic()
         while time.monotonic() - begun < 8:
             using.turn(upload=not using.versions)
+            time.sleep(0.7)
         broker.relay.thaw()
         live = watcher.reaches(watcher.cursor, 10)
         api.wait(f"…/datasets/reviews/versions/{using.versions[0]}", {"ready"}, 45 - (time.monotonic() - begun))

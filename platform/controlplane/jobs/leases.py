@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from controlplane import artifacts, dispatch
 from controlplane.errors import Problem
@@ -26,6 +27,7 @@ from workers.contract.states import FINAL, AttemptState, JobState
 
 STALE = Problem(409, "stale_attempt", "A newer attempt owns this job, or this one has ended.")
 SERVE_THREADS = 1
+LEASE, RESEND = timedelta(seconds=LEASE_SECONDS), timedelta(seconds=RESEND_SECONDS)
 
 
 def digest(token: str) -> str:
@@ -156,20 +158,30 @@ def lose(attempt: Attempt, error: dict[str, Any]) -> Job:
     return job
 
 
+def outside(field: str, *, since: timedelta, until: timedelta) -> Q:
+    """Rows whose time lies before `since` or after `until` from now: what lies too far ahead was written before the clock was set back."""
+    at = now()
+    return Q(**{f"{field}__lt": at + since}) | Q(**{f"{field}__gt": at + until})
+
+
 def overdue(share: float = 0.2) -> list[Attempt]:
     """Attempts whose lease ran out, oldest first, only a share of all live ones, so that our own blindness never reaps everything."""
     live = Allocation.objects.filter(released_at=None, claimed_at__isnull=False)
     take = max(1, int(live.count() * share))
-    late = live.filter(lease_until__lt=now()).order_by("lease_until").select_related("attempt__job__workspace")[:take]
+    late = (
+        live.filter(outside("lease_until", since=timedelta(0), until=2 * LEASE))
+        .order_by("lease_until")
+        .select_related("attempt__job__workspace")[:take]
+    )
     return [a.attempt for a in late]
 
 
 def unclaimed() -> list[Allocation]:
     """Granted places nobody has claimed in time."""
     return list(
-        Allocation.objects.filter(
-            released_at=None, claimed_at=None, hinted_at__lt=now() - timedelta(seconds=RESEND_SECONDS)
-        ).select_related("attempt__job__workspace", "worker")[:500]
+        Allocation.objects.filter(outside("hinted_at", since=-RESEND, until=RESEND), released_at=None, claimed_at=None).select_related(
+            "attempt__job__workspace", "worker"
+        )[:500]
     )
 
 

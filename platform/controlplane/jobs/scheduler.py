@@ -73,7 +73,7 @@ class Host:
 
 def hosts() -> list[Host]:
     """Online, not draining, emptiest first."""
-    rows = {w.pk: Host(w) for w in Worker.objects.filter(seen_at__gte=now() - ONLINE, draining=False)}
+    rows = {w.pk: Host(w) for w in Worker.objects.filter(seen_at__range=(now() - ONLINE, now() + ONLINE), draining=False)}
     for a in Allocation.objects.filter(released_at=None, worker_id__in=rows):
         rows[a.worker_id].take(a.device, a.slot, a.memory_bytes)
     return sorted(rows.values(), key=lambda h: (len(h.whole), h.light, h.memory))

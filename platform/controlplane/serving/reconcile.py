@@ -6,7 +6,7 @@ may run anywhere, any number of times.
 
 import logging
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -74,7 +74,7 @@ def _staff(endpoint: Endpoint, revision: Revision) -> None:
     if want == 0:
         drain_revision(revision)
         return
-    if len(live) < want and (revision.retry_at is None or revision.retry_at <= timezone.now()):
+    if len(live) < want and (revision.retry_at is None or due(revision.retry_at, BACK_OFF_MAX)):
         for _ in range(want - len(live)):
             _start(endpoint, revision)
     for replica in sorted(live, key=lambda each: each.state == ReplicaState.READY)[: max(0, len(live) - want)]:
@@ -82,6 +82,12 @@ def _staff(endpoint: Endpoint, revision: Revision) -> None:
     if revision.state == "deploying" and sum(replica.state == ReplicaState.READY for replica in live) >= min(want, 1):
         revision.state, revision.ready_once, revision.error = "ready", True, None
         revision.save(update_fields=["state", "ready_once", "error"])
+
+
+def due(at: datetime, most: float) -> bool:
+    """Whether the moment has come. most: seconds it can lie ahead; one that lies further was written before the clock was set back."""
+    ahead = (at - timezone.now()).total_seconds()
+    return ahead <= 0 or ahead > most
 
 
 def wanted(endpoint: Endpoint) -> int:
@@ -157,7 +163,7 @@ def _drain(replica: Replica) -> None:
     if replica.job is None:
         ended(replica, None)
         return
-    if replica.job.stop or (replica.ready_at and replica.drain_at and replica.drain_at > timezone.now()):
+    if replica.job.stop or (replica.ready_at and replica.drain_at and not due(replica.drain_at, DRAIN_GRACE.total_seconds())):
         return
     try:
         cancel_job(job=replica.job, keep=True)
@@ -209,7 +215,8 @@ def unsettled() -> set[int]:
     replicas = Replica.objects.exclude(state=ReplicaState.ENDED)
     busy = Q(state=ReplicaState.DRAINING) | Q(job__state__in=list(FINAL)) | Q(job=None)
     found |= set(replicas.filter(busy).values_list("revision__endpoint_id", flat=True))
-    late = Revision.objects.filter(state__in=["deploying", "ready"], retry_at__lte=now, endpoint__state=EndpointState.FAILED)
+    come = Q(retry_at__lte=now) | Q(retry_at__gt=now + timedelta(seconds=BACK_OFF_MAX))
+    late = Revision.objects.filter(come, state__in=["deploying", "ready"], endpoint__state=EndpointState.FAILED)
     return found | set(late.values_list("endpoint_id", flat=True))
 
 

@@ -24,19 +24,27 @@ from workers.contract.states import FINAL
 
 log = logging.getLogger(__name__)
 FOLD_ABOVE = 8  # chunks of an ended job
+JUMP_SECONDS = 2.0
 
 
 class Sight:
-    """Since when, on the monotonic clock, both the database and the door have been seen without a break.
+    """Since when, on the monotonic clock, both the database and the door have been seen without a break and the clock was not set.
 
-    Leases run out only while workers could renew them; so the reaper waits a lease after either was away.
+    Leases run out only while workers could renew them; so the reaper waits a lease after either was away, and after the time of day
+    has jumped, for what was written down before that does not fit it.
     """
 
     def __init__(self) -> None:
         self.since: float | None = None
+        self.ahead = time.time() - time.monotonic()  # of the time of day against the clock that is never set
 
     def look(self) -> bool:
-        """Whether both have been up for a whole lease."""
+        """Whether all was well for a whole lease."""
+        ahead, before = time.time() - time.monotonic(), self.ahead
+        self.ahead = ahead
+        if abs(ahead - before) > JUMP_SECONDS:
+            log.warning("the clock was set by %+.0f s; leases are judged again in %.0f s", ahead - before, LEASE_SECONDS)
+            self.since = None
         try:
             with urllib.request.urlopen(door_url() + "/health", timeout=2):  # noqa: S310 - our own address
                 pass
