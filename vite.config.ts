@@ -1,5 +1,5 @@
 /// <reference types="node" />
-// Builds the scripts, styles, fonts and the icon sprite into frontend_templates/assets/dist; django-vite reads its manifest.
+// Builds the scripts, styles, fonts and the icon sprite into frontend_templates/assets/dist; `frame/assets.py` reads its manifest.
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";

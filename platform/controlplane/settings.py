@@ -61,7 +61,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "django_htmx",
-    "django_vite",
     "template_partials",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -242,8 +241,7 @@ VITE_DIST = FRONTEND / "assets" / "dist"
 PICTURES = ROOT / "docs/pictures"  # of the user guide
 STATICFILES_DIRS: list[Any] = [VITE_DIST] if VITE_DIST.is_dir() else []
 STATICFILES_DIRS += [("pictures", PICTURES)] if PICTURES.is_dir() else []
-DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": VITE_DIST / ".vite" / "manifest.json"}}
-SILENCED_SYSTEM_CHECKS = ["django_vite.W001"]  # the front end is built after the first check
+VITE_MANIFEST = VITE_DIST / ".vite" / "manifest.json"
 
 # --- The operators' view, read-only: see operators.py ----------------------------------------------------------------
 _BLUE = ("#eef3ff", "#e8eefe", "#c9d8fd", "#a3bdfb", "#7ea6ff", "#4f7df3", "#1d4ed8", "#1a47c4", "#16378f", "#16254a", "#0d1733")

@@ -34,6 +34,19 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 
 @register.simple_tag
+def built(source: str) -> SafeString:
+    """A script of the build and its styles."""
+    links = format_html_join("", '<link rel="stylesheet" href="{}">', ((style,) for style in assets.styles(source)))
+    return format_html('{}<script type="module" src="{}"></script>', links, assets.url(source))
+
+
+@register.simple_tag
+def built_ahead(source: str) -> SafeString:
+    """Fetches an island's script while the page is still being read."""
+    return format_html_join("", '<link rel="modulepreload" href="{}">', ((script,) for script in assets.needed(source)))
+
+
+@register.simple_tag
 def state(thing: Any, kind: str = "", note: str = "") -> SafeString:
     """The badge of a state: icon and word, never colour alone. note: a figure behind the word, such as 62 %."""
     shown = look(thing, kind)
