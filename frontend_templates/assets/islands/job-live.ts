@@ -44,7 +44,8 @@ class JobLive extends HTMLElement {
     const wait = (this.#told.get(name) ?? 0) + pause - Date.now();
     if (wait > pause) return; // one is on its way
     this.#told.set(name, Date.now() + Math.max(0, wait));
-    window.setTimeout(() => this.isConnected && announce(name), Math.max(0, wait));
+    // Without a line nothing could be read either; when it is back, the next events announce again.
+    window.setTimeout(() => this.isConnected && this.#socket?.connected && announce(name), Math.max(0, wait));
   }
 
   #title(data: Record<string, unknown>): void {

@@ -26,10 +26,11 @@ export function startHtmx(upgrade: (root: ParentNode) => void): void {
   document.addEventListener("htmx:after:swap", () => upgrade(document));
 }
 
-/** A part that reloads by itself waits while somebody has a menu or dialog open or types in it. */
+/** A part that reloads by itself waits while there is no network, and while somebody has a menu or dialog open or types in it. */
 function mustWait(source: HTMLElement): boolean {
   const trigger = source.getAttribute("hx-trigger") ?? "";
   if (!/every|from:body/.test(trigger)) return false;
+  if (!navigator.onLine) return true;
   const field = document.activeElement;
   return source.querySelector(":popover-open, dialog[open]") !== null || (field !== source && source.contains(field) && field!.matches("input:not([type=checkbox]),select,textarea"));
 }

@@ -51,6 +51,10 @@ export class JobSocket {
     socket.onclose = (event) => this.#closed(event.code);
   }
 
+  get connected(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   close(): void {
     this.#stopped = true;
     window.clearTimeout(this.#timer);
