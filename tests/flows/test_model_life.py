@@ -65,7 +65,7 @@ def test_it_is_asked_about_every_row_of_a_dataset(api: Api, reference: str) -> N
     assert [row["prediction"] for row in found] == ["yes", None, "yes"]
     assert "string" in found[1]["error"]
     assert 0.5 < found[0]["score"] < 0.9
-    assert [entry["label"] for entry in json.loads(found[0]["answer"])] == ["yes"]
+    assert [entry["label"] for entry in json.loads(found[0]["answer"])[0]] == ["yes"]
     _, table = api.call("GET", made["files"]["csv"])
     assert table.decode().splitlines()[1].startswith("0,'=1+1,"), "no spreadsheet runs it"
     _, raw = api.call("GET", made["files"]["parquet"])

@@ -77,10 +77,11 @@ def _longer_side(cell: Any) -> int:
 
 
 class Split(NamedTuple):
-    """pixels: (rows, size, size, 3) uint8 · targets: (rows,) int64 class indices."""
+    """pixels: (rows, size, size, 3) uint8 · targets: (rows,) int64 class indices · numbers: (rows,) each row's place in the split."""
 
     pixels: Pixels
     targets: NDArray[np.int64]
+    numbers: NDArray[np.int64] | None = None
 
 
 def read(run: Run, split: str, size: int, names: list[str], folder: Path) -> Split:
@@ -92,22 +93,22 @@ def read(run: Run, split: str, size: int, names: list[str], folder: Path) -> Spl
     shape = (rows, size, size, 3)
     large = math.prod(shape) > IN_MEMORY
     pixels: Pixels = np.lib.format.open_memmap(folder / f"{split}.npy", "w+", np.uint8, shape) if large else np.empty(shape, np.uint8)
-    targets = np.empty(rows, np.int64)
+    targets, places = np.empty(rows, np.int64), np.empty(rows, np.int64)
     count = seen = 0
     with ThreadPoolExecutor(max(1, run.threads)) as pool:
         for cells, numbers in _chunks(run, split, names):
-            seen += len(cells)
-            for found, number in zip(pool.map(lambda cell: _decoded(cell, size), cells), numbers, strict=True):
+            for at, (found, number) in enumerate(zip(pool.map(lambda cell: _decoded(cell, size), cells), numbers, strict=True)):
                 if found is not None and number >= 0:
-                    pixels[count], targets[count] = found, number
+                    pixels[count], targets[count], places[count] = found, number, seen + at
                     count += 1
+            seen += len(cells)
     if not count:
         hint = "Check that the roles image and label point at the right columns."
         raise UserError("no_rows", f"the split {split} has no row with both picture and label", hint, {"split": split})
     if count < seen:
         run.log(f"{split}: {seen - count} of {seen} rows have no readable picture or no known label and are left out", "warning")
     run.log(f"{split}: {count} pictures at {size} x {size}" + (", kept on disk" if large else ""))
-    return Split(pixels[:count], targets[:count])
+    return Split(pixels[:count], targets[:count], places[:count])
 
 
 def _chunks(run: Run, split: str, names: list[str]) -> Iterator[tuple[list[Any], list[int]]]:

@@ -102,6 +102,12 @@ def matrix(report: dict[str, Any], where: str, before: dict[str, Any]) -> dict[s
     }
 
 
+def worst(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The wrong answers the model was surest of: [{row, actual, predicted, score}]; what is no such row is left out."""
+    rows = report.get("worst") or []
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("row"), int) and isinstance(row.get("score"), float)][:20]
+
+
 def _row(label: str, line: list[int], figures: dict[str, Any] | None, old: dict[str, Any] | None) -> dict[str, Any]:
     total = sum(line)
     shares = [100 * n / total if total else 0 for n in line[:CLASSES_SHOWN]]

@@ -13,6 +13,7 @@ urlpatterns = [
     path("w/<slug:ws>/models/<slug:name>/<int:n>", views.version, name="model-version"),
     path("w/<slug:ws>/models/<slug:name>/<int:n>/evaluate", views.evaluate, name="evaluate-model"),
     path("w/<slug:ws>/models/<slug:name>/<int:n>/predict", views.predict, name="predict-with-model"),
+    path("w/<slug:ws>/models/<slug:name>/<int:n>/worst", views.worst_rows, name="model-worst"),
     path("w/<slug:ws>/models/<slug:name>/<int:n>/matrix.csv", views.matrix_file, name="model-matrix"),
     path("w/<slug:ws>/models/<slug:name>/<int:n>/delete", views.delete, name="delete-model"),
     path("w/<slug:ws>/models/<slug:name>/<int:n>/<slug:tab>", views.version, name="model-tab"),

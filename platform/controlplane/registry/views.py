@@ -16,7 +16,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from markdown_it import MarkdownIt
 
 from controlplane import catalog
+from controlplane.data import preview
 from controlplane.data.models import DatasetVersion
+from controlplane.data.services import find_version as find_dataset
 from controlplane.errors import Problem
 from controlplane.frame import slots
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
@@ -180,7 +182,33 @@ def _report(version: ModelVersion, before: ModelVersion | None, evaluations: lis
         if own.get("rows")
         else None
     )
-    return {"matrix": report.matrix(newest, where, _own_report(before) if before else {}), "tested": tested}
+    worst = report.worst(own) if version.lineage.get("dataset") and own.get("split") else []
+    return {"matrix": report.matrix(newest, where, _own_report(before) if before else {}), "tested": tested, "worst": worst, "own": own}
+
+
+@require_GET
+@needs("viewer")
+def worst_rows(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
+    """The wrong answers of the training's own report with what stands in their rows, as far as the dataset is still there."""
+    found = the_version(request, name, n)
+    own = _own_report(found)
+    role = next((each for each in ("text", "image") if each in (found.lineage.get("columns") or {})), "")
+    rows = report.worst(own)
+    try:
+        dataset = find_dataset(request.workspace, str(found.lineage.get("dataset") or ""))  # type: ignore[attr-defined]
+    except Problem:
+        dataset = None
+    if dataset is not None and own.get("split") in dataset.splits and role == "text":
+        column = found.lineage["columns"][role]
+        for row in rows:
+            row["text"] = _cell(dataset, str(own["split"]), row["row"], column)
+    return page(request, "registry/worst.html", {"version": found, "worst": rows, "own": own, "dataset": dataset})
+
+
+def _cell(dataset: DatasetVersion, split: str, row: int, column: str) -> str:
+    """The text of one cell, its first 300 characters."""
+    items = preview.page(dataset, split=split, offset=row, limit=1, filters=[], q="")["items"]
+    return str(items[0]["values"].get(column) or "")[:300] if items else ""
 
 
 @require_GET

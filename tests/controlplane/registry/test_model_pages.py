@@ -77,6 +77,22 @@ def test_the_report_is_set_against_the_version_before(bench: Bench, people: Peop
     assert "F1 vs" not in first
 
 
+def test_the_worst_rows_lead_to_the_dataset(bench: Bench, people: People, ready: str) -> None:
+    job = bench.job()
+    worst = [{"row": 2, "actual": "good", "predicted": "bad", "score": 0.98}, {"row": "<b>", "score": 1.0}]
+    report = {"split": "test", "rows": 3, "worst": worst}
+    bench.end(job, files=bench.store(job, files={**FILES, "evaluation.json": json.dumps(report).encode()}))
+    ModelVersion.objects.update(lineage={"dataset": ready, "columns": {"label": "stars"}})
+    text = see(people.alice, f"{PAGE}/1/worst")
+    assert 'href="/w/acme/datasets/reviews/1?split=test&amp;row=2"' in text
+    assert "0.98" in text
+    assert text.count("<li>") == 1
+    assert 'hx-get="/w/acme/models/clf/1/worst"' in see(people.alice, f"{PAGE}/1")
+    assert people.bob.in_browser().http.get(f"{PAGE}/1/worst").status_code == 404
+    Dataset.objects.all().delete()
+    assert "datasets/reviews" not in see(people.alice, f"{PAGE}/1/worst")
+
+
 def test_the_matrix_as_a_file_runs_no_formula(bench: Bench, people: People) -> None:
     trained(bench, [[3, 1], [0, 4]], label="=1+1")
     answer = people.alice.in_browser().http.get(f"{PAGE}/1/matrix.csv")

@@ -108,6 +108,18 @@ def test_it_evaluates_on_another_dataset(trained: tuple[FakeRun, dict[str, float
     assert found["report"]["rows"] == 10
 
 
+def test_the_report_names_the_wrong_rows_by_their_place_in_the_split(trained: tuple[FakeRun, dict[str, float]], tmp_path: Path) -> None:
+    found = rows(8)
+    other = {"pos": "neg", "neg": "pos"}
+    found[1] = {**found[1], "review": ""}  # left out: those behind it keep their own places
+    for place in (2, 6):
+        found[place] = {**found[place], "stars": other[found[place]["stars"]]}
+    report = train.evaluate(run_at(tmp_path / "run", rows={"test": found}), "test", trained[0].model_dir)["report"]
+    assert {row["row"] for row in report["worst"]} == {2, 6}
+    assert all(row["actual"] != row["predicted"] == other[row["actual"]] for row in report["worst"])
+    assert report["worst"][0]["score"] >= report["worst"][1]["score"] > 0.5
+
+
 def test_F1_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     params = RECIPE(**{**SMALL, "epochs": 1})
     whole, first = run_at(tmp_path / "whole"), run_at(tmp_path / "first", stop_after=7)

@@ -126,7 +126,7 @@ def measure(run: Run, classifier: model.Classifier, split: images.Split, precisi
     rows = max(1, EVALUATION_PIXELS // classifier.preparation.size**2)
     order = np.arange(len(split.targets))
     batches = (order[at : at + rows] for at in range(0, len(order), rows))
-    return classify.measure(run, partial(classifier.logits, split), batches, split.targets, classifier.labels, precision)
+    return classify.measure(run, partial(classifier.logits, split), batches, split.targets, classifier.labels, precision, split.numbers)
 
 
 def plan_of(spec: ImageClassificationFinetune, run: Run, precision: str) -> plan.Plan:

@@ -14,10 +14,11 @@ from workers.recipes.text_classification_finetune.model import Classifier
 
 
 class Split(NamedTuple):
-    """rows: tokens, already cut · targets: (rows,) int64 class indices."""
+    """rows: tokens, already cut · targets: (rows,) int64 class indices · numbers: (rows,) each row's place in the split."""
 
     rows: Rows
     targets: NDArray[np.int64]
+    numbers: NDArray[np.int64] | None = None
 
 
 def texts(run: Run, split: str) -> Iterator[str]:
@@ -53,11 +54,12 @@ def read(run: Run, split: str, classifier: Classifier) -> Split:
 
     Raises UserError `no_rows` when nothing is left.
     """
-    limit, parts, targets = classifier.limit, [], []
+    limit, parts, targets, places = classifier.limit, [], [], []
     left_out = cut = total = 0
     for batch in run.batches(split):
         numbers = labels.indices(batch["label"], classifier.labels, run.classes)
         keep = [row for row, value in enumerate(batch["text"]) if value not in (None, "") and numbers[row] >= 0]
+        places += [total + row for row in keep]
         total, left_out = total + len(numbers), left_out + len(numbers) - len(keep)
         if keep:
             rows = Rows.of(encode(classifier.tokenizer, *_texts(batch, keep, classifier.prefix), limit))
@@ -71,7 +73,7 @@ def read(run: Run, split: str, classifier: Classifier) -> Split:
         run.log(f"{split}: {left_out} of {total} rows have no text or no known label and are left out", "warning")
     if cut:
         run.log(f"{split}: {cut} of {len(targets)} texts reach {limit} tokens; what is beyond is cut")
-    return Split(Rows.join(parts), np.asarray(targets, np.int64))
+    return Split(Rows.join(parts), np.asarray(targets, np.int64), np.asarray(places, np.int64))
 
 
 def _texts(batch: dict[str, list[Any]], keep: list[int], prefix: str) -> tuple[list[str], list[str]]:

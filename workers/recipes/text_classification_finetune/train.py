@@ -155,7 +155,9 @@ def measure(run: Run, classifier: model.Classifier, split: data.Split, precision
     """The report over one split. Raises Stopped."""
     classifier.model.eval()  # type: ignore[no-untyped-call]
     batches = text.pieces(split.rows.lengths, EVALUATION_TOKENS)
-    return classify.measure(run, partial(classifier.logits, split.rows), batches, split.targets, classifier.labels, precision)
+    return classify.measure(
+        run, partial(classifier.logits, split.rows), batches, split.targets, classifier.labels, precision, split.numbers
+    )
 
 
 def evaluate(run: Run, split: str, folder: Path) -> dict[str, Any]:
