@@ -77,7 +77,7 @@ class PresetIn(Schema):
     model_config = {"extra": "forbid"}
     task: str = Field(min_length=1, max_length=100)
     name: str = Field(min_length=1, max_length=100)
-    values: dict[str, float | Annotated[str, Field(max_length=20_000)]] = Field(max_length=30)
+    values: dict[str, Annotated[float, Field(ge=-1e19, le=1e19)] | Annotated[str, Field(max_length=20_000)]] = Field(max_length=30)
 
 
 class PresetQuery(Schema):
