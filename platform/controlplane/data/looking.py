@@ -161,12 +161,12 @@ def _column(version: DatasetVersion, name: str) -> dict[str, Any]:
     known = (version.statistics.get("columns") or {}).get(name) or {}
     spread = known.get("lengths") or known.get("histogram") or {}
     counts = [count for _value, count in known.get("top") or []] or spread.get("counts") or []
-    return {"name": name, "kind": version.features[name], "bars": bars(counts), "note": _note(known)}
+    return {"name": name, "kind": version.features[name], "bars": bars(counts), "note": _note(known, version.features[name])}
 
 
-def _note(known: dict[str, Any]) -> str:
+def _note(known: dict[str, Any], kind: str) -> str:
     """The one figure of a column that helps most."""
-    if known.get("values"):
+    if known.get("values") and kind in ("category", "boolean"):
         return ngettext("%(n)s class", "%(n)s classes", len(known["values"])) % {"n": len(known["values"])}
     if lengths := known.get("lengths"):
         return _("%(low)s–%(high)s characters") % {"low": f"{lengths['min']:,}", "high": f"{lengths['max']:,}"}
