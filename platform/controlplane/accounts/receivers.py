@@ -4,15 +4,20 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
+from django.http import HttpRequest
 
 from controlplane.accounts.models import User
 from controlplane.audit.services import record
 
 
 @receiver(user_logged_in)
-def signed_in(user: User, **_kwargs: Any) -> None:
+def signed_in(user: User, request: HttpRequest | None = None, **_kwargs: Any) -> None:
+    """By whatever door; the package lists only the sessions of its own."""
+    if request is not None and hasattr(request, "user"):
+        UserSession.objects.create_from_request(request)
     record(action="person.sign_in", target=("user", user.email), request_or_actor=user)
 
 

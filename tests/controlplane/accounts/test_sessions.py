@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from controlplane.accounts.services import create_signin_code
 from controlplane.audit.models import AuditEvent
 from django.test import Client
 
@@ -45,6 +46,14 @@ def test_signing_out_everywhere_else(people: People) -> None:
     assert here.post("/accounts/sessions/").status_code == 302
     assert here.get("/api/v1/me").status_code == 200
     assert there.get("/api/v1/me").status_code == 401
+
+
+def test_a_one_time_link_makes_a_session_that_is_listed(people: People) -> None:
+    browser = Client(headers={"User-Agent": "Browser/7"})
+    browser.get(f"/signin/{create_signin_code(user=people.bob.user)}")
+    page = browser.get("/accounts/sessions/").content.decode()
+    assert "Browser/7" in page
+    assert page.count("<tr>") == 2
 
 
 def test_signing_in_and_out_and_failing_are_audited(people: People) -> None:
