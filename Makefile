@@ -90,7 +90,7 @@ test-control: $(LIGHT) $(INSTALLED)
 pictures: install $(TESTABLE) browser
 	@$(PY) -m tests.browser.pictures
 
-bench: install $(TESTABLE)
+bench: install $(TESTABLE) browser
 	@$(PY) -m pip install --quiet -r tests/benchmarks/requirements.txt
 	@for file in tests/benchmarks/[a-z]*.py; do echo "== $$file"; $(PY) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
 
