@@ -119,8 +119,8 @@ def test_F6_redis_killed_and_away_for_half_a_minute(chaos: Stack, api: Api, brok
         broker.kill()
         begun = time.monotonic()
         while time.monotonic() - begun < 30:
-            using.turn(upload=len(using.jobs) in (2, 5))
-            time.sleep(2.5)
+            using.turn(upload=len(using.jobs) in (1, 3))
+            time.sleep(4)
         broker.start()
         late = watcher.reaches(watcher.cursor, 10)
         cancel(api, job)
