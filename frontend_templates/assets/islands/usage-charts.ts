@@ -23,6 +23,7 @@ type Value = (point: Figures) => number | null;
 
 const PER_CENT = "%";
 const POLL_MS = 10_000;
+const POLL_LONG_MS = 60_000; // of a range whose points are a quarter of an hour and more
 
 class UsageCharts extends HTMLElement {
   #words!: ReturnType<typeof wordsOf>;
@@ -61,7 +62,7 @@ class UsageCharts extends HTMLElement {
     } catch {
       this.#note.textContent = this.#words("away");
     }
-    this.#timer = window.setTimeout(() => void this.#load(), POLL_MS);
+    this.#timer = window.setTimeout(() => void this.#load(), Number(this.dataset.hours) > 1 ? POLL_LONG_MS : POLL_MS);
   }
 
   async #read(): Promise<void> {
