@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FileChooser, Locator, Page, expect
 
-from tests.browser.conftest import REVIEWS, House
+from tests.browser.conftest import REVIEWS, House, sign_in
 from tests.browser.pages import Desk
 from tests.stack import Stack
 
@@ -35,7 +35,7 @@ def test_from_a_sign_in_link_to_an_answer(stack: Stack, browser: Browser, tmp_pa
         page.get_by_role("button", name="语言").click()
         page.get_by_role("menuitemradio", name="English").click()
 
-        page.locator("main a.btn.primary").first.click()
+        page.get_by_role("link", name="Upload your own").or_(page.get_by_role("link", name="Upload data")).first.click()
         upload(page, tmp_path / "my reviews.csv")
         expect(page.locator("#name")).to_have_value("my-reviews")
         page.get_by_role("button", name="Create dataset").click()
@@ -58,7 +58,7 @@ def test_from_a_sign_in_link_to_an_answer(stack: Stack, browser: Browser, tmp_pa
 
         page.locator(".page-head a[href*='/playground/']").click()
         page.locator("chat-play textarea").fill("质量很差 bad poor")
-        page.locator("chat-play button[type=submit]").click()
+        page.locator("chat-play form button.primary").click()
         expect(page.locator("chat-play .score").first).to_contain_text(re.compile("neg|pos"), timeout=READY)
 
 
@@ -103,3 +103,57 @@ def test_without_script_a_dataset_is_made_and_a_job_started(house: House, tmp_pa
         assert house.api.wait(f"…/jobs/{number}")["state"] == "succeeded"
         page.reload()
         expect(page.locator(".page-head .badge.ok")).to_be_visible()
+
+
+def reach(page: Page, wanted: Locator, most: int = 150) -> None:
+    """Press Tab until it has the focus, as somebody without a mouse does."""
+    wanted.first.wait_for()
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if wanted.first.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{wanted} cannot be reached by Tab")
+
+
+def press(page: Page, wanted: Locator) -> None:
+    reach(page, wanted)
+    page.keyboard.press("Enter")
+
+
+def test_the_main_job_by_keyboard_alone(stack: Stack, browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "keys.csv").write_text(REVIEWS, "utf8")
+    stack.client("keys@example.org", "by-keys")
+    desk = sign_in(browser, stack, "keys@example.org")
+    with desk.page() as (page, _):
+        choosers: list[FileChooser] = []
+        # From the beginning: a key is faster than a listener that is set just before it.
+        page.on("filechooser", lambda chooser: choosers.append(chooser))
+        page.goto("/w/by-keys")
+        press(page, page.get_by_role("link", name="Upload your own").or_(page.get_by_role("link", name="Upload data")))
+        page.wait_for_url(re.compile("/datasets/new$"))
+        press(page, page.get_by_role("button", name="Choose files"))
+        for _ in range(600):
+            if not choosers:
+                page.wait_for_timeout(100)
+        choosers[0].set_files(tmp_path / "keys.csv")
+        page.locator("upload-zone .up .badge.ok").wait_for()
+        press(page, page.get_by_role("button", name="Create dataset"))
+        expect(page.locator(".page-head .badge.ok")).to_be_visible(timeout=READY)
+        press(page, page.get_by_role("link", name="Train on this"))
+        page.wait_for_url(re.compile("/jobs/new"))
+        reach(page, page.locator("#preset-balanced"))
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("#preset-quick")).to_be_checked()
+        expect(page.locator("#p-epochs")).to_have_value("1")
+        press(page, page.get_by_role("button", name="Start training"))
+        page.wait_for_url(re.compile(r"/jobs/\d+$"))
+        expect(page.locator(".page-head .badge.ok")).to_be_visible(timeout=2 * READY)
+        press(page, page.locator(".page-head").get_by_role("link", name="Deploy"))
+        page.wait_for_url(re.compile("/endpoints/new"))
+        press(page, page.locator("main").get_by_role("button", name="Deploy", exact=True))
+        expect(page.locator(".page-head .badge.ok")).to_be_visible(timeout=READY)
+        press(page, page.locator(".page-head a[href*='/playground/']"))
+        reach(page, page.locator("chat-play textarea"))
+        page.keyboard.type("质量很差 bad poor")
+        page.keyboard.press("Enter")
+        expect(page.locator("chat-play .score").first).to_contain_text(re.compile("neg|pos"), timeout=READY)
