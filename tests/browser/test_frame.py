@@ -79,7 +79,7 @@ def test_keys_go_walk_and_tell_what_they_are(house: House) -> None:
         expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         page.keyboard.press("Escape")
         page.keyboard.press("c")
-        page.wait_for_url(f"**{house.home}/jobs/new")
+        page.wait_for_url(re.compile(rf"{house.home}/jobs/new"))
         page.goto("/account")
         page.get_by_label("Name").focus()
         page.keyboard.press("g")
