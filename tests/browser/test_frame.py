@@ -78,6 +78,7 @@ def test_keys_go_walk_and_tell_what_they_are(house: House) -> None:
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
         page.keyboard.press("c")
         page.wait_for_url(re.compile(rf"{house.home}/jobs/new"))
         page.goto("/account")
