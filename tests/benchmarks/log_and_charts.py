@@ -29,7 +29,7 @@ JUMP = """line => new Promise((done, failed) => {
   const seen = () => {
     const numbers = [...view.querySelectorAll('.row > a')].map(a => Number(a.textContent.replace(/,/g, '')));
     if (numbers.includes(line)) requestAnimationFrame(() => done([performance.now() - start, view.querySelectorAll('.row').length]));
-    else if (performance.now() - start > 20000) failed(new Error(`line ${line} did not come into view: ${numbers[0]} to ${numbers.at(-1)}`));
+    else if (performance.now() - start > 20000) failed(new Error(`line ${line} is not in view: ${numbers[0]} to ${numbers.at(-1)}`));
     else requestAnimationFrame(seen);
   };
   seen();
