@@ -29,7 +29,7 @@ def test_jobs_are_ticked_by_keys_and_compared(house: House) -> None:
         bar.get_by_role("button", name="Compare").click()
         page.wait_for_url(re.compile(r"/compare\?jobs="))
         expect(page.locator(".jobchips li[data-job]")).to_have_count(2)
-        expect(page.locator(".against tbody th[scope=row]", has_text="eval/accuracy")).to_be_visible()
+        expect(page.locator(".against tbody th[scope=row]", has_text="Validation: Accuracy")).to_be_visible()
         expect(page.locator("metric-charts .chart canvas").first).to_be_visible()
         page.locator(f".jobchips li[data-job='{house.number}']").hover()
         expect(page.locator(f".against th.lit[data-job='{house.number}']")).to_have_count(1)

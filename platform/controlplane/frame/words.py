@@ -188,3 +188,11 @@ WORDS["model-upload"] = WORDS["upload-zone"] | {
     "kinds": _("A Hugging Face folder as ZIP or TAR"),
     "type": _("%(name)s cannot be read. Accepted: ZIP, TAR, TAR.GZ."),
 }
+
+
+def metric(key: str) -> str:
+    """What a metric is called in the reader's language: `eval/loss` is "Validation: Loss". A name we do not know stands as it is."""
+    known = WORDS["metric-charts"]
+    part, _sep, rest = key.rpartition("/")
+    name = str(known.get(f"m_{rest}", rest))
+    return str(known[f"p_{part}"]) % {"name": name} if f"p_{part}" in known else key.removesuffix(rest) + name

@@ -9,8 +9,9 @@ from django.utils.translation import ngettext
 
 from controlplane.frame import slots
 from controlplane.frame.figures import figure
+from controlplane.jobs.models import Job
 from controlplane.registry.models import Model, ModelVersion
-from workers.contract.states import VersionState
+from workers.contract.states import FINAL, VersionState
 
 
 def address(ws: str, reference: str) -> str:
@@ -45,7 +46,8 @@ def stop(thread: slots.Thread) -> slots.Stop:
             thread.job = job.number
         return slots.Stop(_("Model"), title(thread.model), address(ws, thread.model))
     if thread.here == "job":
-        return slots.Stop(_("Model"), _("Registered when the job ends"))
+        ended = Job.objects.filter(workspace=thread.workspace, number=thread.job or 0, state__in=FINAL).exists()
+        return slots.Stop(_("Model"), _("None: the job ended without one") if ended else _("Registered when the job ends"))
     rows = (
         versions.filter(job__dataset=thread.dataset, state=VersionState.READY).order_by("-created_at")
         if thread.dataset

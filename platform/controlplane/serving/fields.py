@@ -16,7 +16,7 @@ FINE = 10  # a number with both bounds and a span up to this is dragged, others 
 LABELS: Mapping[str, str | Promise] = {
     "temperature": _("Temperature"),
     "top_p": _("Top-p"),
-    "top_k": _("Best so many"),
+    "top_k": _("Top k"),
     "max_tokens": _("Max tokens"),
     "seed": _("Seed"),
     "stop": _("Stop at"),

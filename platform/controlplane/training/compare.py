@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from controlplane import catalog
 from controlplane.frame.figures import duration, figure, size
 from controlplane.frame.pages import said
+from controlplane.frame.words import metric
 from controlplane.jobs.metrics import direction
 from controlplane.jobs.models import Allocation, Attempt, Job
 from controlplane.jobs.table import taken
@@ -69,7 +70,7 @@ def sections(jobs: list[Job], base: Job, take: str, *, only_differences: bool) -
 def results(jobs: list[Job], base: Job, take: str) -> list[Row]:
     """Every metric with a meaning of better, then peak memory, progress and time."""
     keys = sorted({key for job in jobs for key in job.metrics if direction(key)}, key=_importance)
-    rows = [_measured(key, key, [taken(job, key, take) for job in jobs], jobs.index(base), direction(key)) for key in keys]
+    rows = [_measured(metric(key), key, [taken(job, key, take) for job in jobs], jobs.index(base), direction(key)) for key in keys]
     peaks = _peaks(jobs)
     rows.append(_measured(_("Peak memory"), "peak", [peaks.get(job.pk) for job in jobs], jobs.index(base), -1, size))
     steps = [(job.progress or {}).get("step") for job in jobs]

@@ -180,7 +180,8 @@ def export(request: HttpRequest, ws: str) -> HttpResponse:
     take = request.GET.get("take", "")
     for section in sections(jobs, base, take if take in TAKES else "last", only_differences=False) if base else []:
         for row in section.rows:
-            write.writerow([section.title, row.name, *("" if cell.raw is None else _safe(cell.raw) for cell in row.cells)])
+            name = row.key if "/" in row.key else row.name  # a metric under the name programs know
+            write.writerow([section.title, name, *("" if cell.raw is None else _safe(cell.raw) for cell in row.cells)])
     answer = HttpResponse(out.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="compare-{"-".join(str(job.number) for job in jobs)}.csv"'
     return answer

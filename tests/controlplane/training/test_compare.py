@@ -31,12 +31,12 @@ def cells(text: str, name: str) -> list[str]:
 
 def test_it_shows_what_differs_against_the_base(alice: Person) -> None:
     text = alice.get("/w/acme/compare?jobs=2,1,3&base=1").body.decode()
-    assert cells(text, "eval/loss") == ["best of the row 1.021 ▼ −0.163 better", "1.184", "–"]
+    assert cells(text, "Validation: Loss") == ["best of the row 1.021 ▼ −0.163 better", "1.184", "–"]
     assert cells(text, "Batch size") == ["16", "16", "8 differs from the base"]
     assert '<th scope="row">Epochs</th>' not in text
     assert '<th scope="row">Epochs</th>' in alice.get("/w/acme/compare?jobs=2,1&all=1").body.decode()
     smallest = alice.get("/w/acme/compare?jobs=1,2&take=min").body.decode()
-    assert cells(smallest, "eval/loss") == ["1.1", "best of the row 1 ▼ −0.1 better"]
+    assert cells(smallest, "Validation: Loss") == ["1.1", "best of the row 1 ▼ −0.1 better"]
 
 
 def test_jobs_are_added_removed_and_made_the_base_by_links(alice: Person) -> None:
@@ -71,7 +71,7 @@ def test_samples_of_the_same_step_stand_side_by_side(alice: Person) -> None:
 def test_the_drawing_has_an_axis_for_each_setting_that_differs(alice: Person) -> None:
     text = alice.get("/w/acme/compare?jobs=1,2,3&view=parallel&metric=eval/loss").body.decode()
     names = re.findall(r'<text class="name"[^>]*>([^<]+)</text>', text)
-    assert names == ["Learning rate", "Batch size", "eval/loss"]
+    assert names == ["Learning rate", "Batch size", "Validation: Loss"]
     assert len(re.findall(r'<g data-job="\d"', text)) == 3
     assert len(re.findall("<circle", text)) == 8  # the third has no loss
 
