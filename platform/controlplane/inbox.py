@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from controlplane import artifacts, outcomes
+from controlplane.audit.context import as_platform
 from controlplane.errors import CONTENT_TYPE, Problem
 from controlplane.jobs import intake, leases
 from controlplane.jobs import workers as hosts
@@ -114,17 +115,21 @@ def the_worker(request: HttpRequest) -> Worker:
     worker = Worker.objects.filter(token_hash=leases.digest(bearer(request))).first()
     if worker is None:
         raise Problem(401, "bad_token", "This worker's token is not known.", hint="Join again.")
+    as_platform()
     return worker
 
 
 def the_allocation(request: HttpRequest, pk: int) -> Allocation:
-    return leases.of_token(pk, bearer(request))
+    allocation = leases.of_token(pk, bearer(request))
+    as_platform()
+    return allocation
 
 
 @door(Join)
 def join(request: HttpRequest, body: Join) -> Reply:
     if not hmac.compare_digest(bearer(request), secret("join_token")):
         raise Problem(401, "bad_token", "The join token is wrong.", hint="Copy it from the control plane's secrets.")
+    as_platform()
     check_contract(body.contract)
     token = "wrk_" + secrets.token_urlsafe(32)
     address = body.host or request.META.get("REMOTE_ADDR") or ""

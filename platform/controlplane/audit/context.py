@@ -29,5 +29,10 @@ def identify(*, actor_id: int, actor: str, token: str = "") -> None:
     _acting.set(replace(current(), actor_id=actor_id, actor=actor, token=token))
 
 
+def as_platform() -> None:
+    """The request is a worker's, who has shown its token: what follows from it is the platform's own doing."""
+    _acting.set(replace(current(), actor_id=None, actor=_PLATFORM.actor))
+
+
 def current() -> Acting:
     return _acting.get() or _PLATFORM

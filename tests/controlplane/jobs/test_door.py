@@ -5,6 +5,7 @@ from datetime import timedelta
 import orjson
 import pytest
 from controlplane import outcomes
+from controlplane.audit.models import AuditEvent
 from controlplane.errors import Problem
 from controlplane.jobs import leases, scheduler, services, store
 from controlplane.jobs.models import Allocation, Job
@@ -45,6 +46,11 @@ def test_F18_the_first_claim_wins_and_copies_get_409(team: Team, host: Host) -> 
     assert [status for status, _ in answers] == [200, 409, 409]
     assert answers[0][1]["order"]["attempt"] == 1
     assert job.attempts.count() == 1
+
+
+def test_the_audit_log_names_the_platform_for_what_workers_report(host: Host) -> None:
+    joined = AuditEvent.objects.get(action="worker.join")
+    assert (joined.actor, joined.actor_id) == ("slipway", None)
 
 
 def test_another_hosts_allocation_is_not_found(team: Team, host: Host) -> None:
