@@ -12,4 +12,11 @@ export function markScrollers(root: ParentNode): void {
     if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
     else element.removeAttribute("tabindex");
   }
+  for (const tab of root.querySelectorAll<HTMLElement>(".tabs > [aria-current]")) show(tab, tab.parentElement);
+}
+
+/** Brings the open tab into a bar that is wider than a phone. */
+function show(tab: HTMLElement, bar: HTMLElement | null): void {
+  if (!bar || bar.scrollWidth <= bar.clientWidth) return;
+  bar.scrollLeft = tab.offsetLeft - bar.offsetLeft - (bar.clientWidth - tab.offsetWidth) / 2;
 }

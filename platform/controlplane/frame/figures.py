@@ -30,6 +30,13 @@ def figure(value: Any) -> str:
     return f"{value:.4g}"
 
 
+def setting(value: Any) -> str:
+    """The value of a setting as the API writes it: true, false, a dash for none, other values as they are."""
+    if value is None:
+        return "–"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as the two largest units: 7 min 36 s, 3 h 40 min."""
     if not isinstance(seconds, int | float):

@@ -1,5 +1,6 @@
 """The page of one job: what can be done in each state, what its tabs show, and what it does not claim."""
 
+import re
 from typing import Any
 
 import pytest
@@ -103,3 +104,13 @@ def test_samples_are_walked_by_step_and_a_prompt_can_be_followed(alice: Person) 
     followed = text_of(alice, job, f"/samples?step=200&prompt={pinned}")
     assert [f"cup at {step}" in followed for step in (100, 200, 300)] == [True, True, True]
     assert "lid at" not in followed
+
+
+def test_settings_are_written_as_the_api_takes_them(alice: Person) -> None:
+    text = page(alice, "/config", work={"params": {"class_weights": False, "text_prefix": "auto", "max_steps": None}})
+    assert re.findall(r'<td class="mono">([^<]*)</td>', text) == ["class_weights", "false", "text_prefix", "auto", "max_steps", "–"]
+
+
+def test_a_job_that_ended_without_a_model_promises_none(alice: Person) -> None:
+    assert "None: the job ended without one" in page(alice, state="failed", error={"code": "internal", "message": "x"})
+    assert "Registered when the job ends" in page(alice, state="running", finished_at=None)
