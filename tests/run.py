@@ -1,7 +1,8 @@
-"""Runs every test as `make test` does, in three pytest calls, and ends with one closing line and one exit status.
+"""Runs every test as `make test` does, in four pytest calls, and ends with one closing line and one exit status.
 
-The browser's tests have a call of their own, because playwright's event loop and asyncio's tests do not share a process; the
-control plane's tests run a second time in an environment without torch, on PostgreSQL. Arguments are handed to each call.
+The browser's tests have a call of their own, because playwright's event loop and asyncio's tests do not share a process. The faults'
+tests mostly wait for what they broke to come back, so the control plane's tests run beside them a second time, in an environment
+without torch and on PostgreSQL; their output follows when the faults' is through. Arguments are handed to each call.
 """
 
 import os
@@ -9,40 +10,71 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL, LIGHT = ROOT / ".venv/bin/python", ROOT / ".venv-control/bin/python"
-CALLS = (
-    ("everything but the browser", FULL, ["-p", "no:playwright", "--ignore=tests/browser", "tests"], {}),
-    ("the browser", FULL, ["tests/browser"], {}),
-    ("the control plane without torch, on PostgreSQL", LIGHT, ["-p", "no:playwright", "tests/controlplane"], {"TEST_DATABASE": "postgres"}),
+
+
+class Call(NamedTuple):
+    """One run of pytest. more: environment variables of its own."""
+
+    title: str
+    python: Path
+    arguments: list[str]
+    more: dict[str, str] = {}
+
+
+NO_BROWSER = ["-p", "no:playwright"]
+STAGES = (
+    [Call("everything but the faults and the browser", FULL, [*NO_BROWSER, "--ignore=tests/browser", "--ignore=tests/faults", "tests"])],
+    [
+        Call("the faults", FULL, [*NO_BROWSER, "tests/faults"]),
+        Call(
+            "the control plane without torch, on PostgreSQL",
+            LIGHT,
+            [*NO_BROWSER, "tests/controlplane"],
+            {"TEST_DATABASE": "postgres"},
+        ),
+    ],
+    [Call("the browser", FULL, ["tests/browser"])],
 )
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 
 
-def call(title: str, python: Path, arguments: list[str], more: dict[str, str]) -> tuple[int, Counter[str]]:
-    """Run pytest once, showing what it prints. Returns its status and the counts of its closing line."""
-    print(f"== {title}", flush=True)
+def run(call: Call, extra: list[str], *, hold: bool) -> tuple[int, Counter[str], str]:
+    """Run pytest once, showing what it prints unless it is held back. Returns its status, the counts of its closing line, what was held."""
+    held = [f"== {call.title}\n"]
+    if not hold:
+        print(held.pop(), end="", flush=True)
     counts: Counter[str] = Counter()
-    env = os.environ | {"PYTHONUNBUFFERED": "1", "DJANGO_ALLOW_ASYNC_UNSAFE": "true"} | more
-    process = subprocess.Popen([str(python), "-m", "pytest", *arguments], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    env = os.environ | {"PYTHONUNBUFFERED": "1", "DJANGO_ALLOW_ASYNC_UNSAFE": "true"} | call.more
+    command = [str(call.python), "-m", "pytest", *call.arguments, *extra]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
     for line in process.stdout or ():
-        print(line, end="", flush=True)
+        if hold:
+            held.append(line)
+        else:
+            print(line, end="", flush=True)
         if re.search(r"\bin \d+(\.\d+)?s\b", line) and (found := COUNT.findall(line)):
             counts = Counter({word.replace("errors", "error"): int(number) for number, word in found})
-    return process.wait(), counts
+    return process.wait(), counts, "".join(held)
 
 
 def main(extra: list[str]) -> int:
     """Run the calls and add up; status 1 when any of them failed."""
     total: Counter[str] = Counter()
     failed = []
-    for title, python, arguments, more in CALLS:
-        status, counts = call(title, python, [*arguments, *extra], more)
-        total += counts
-        if status:
-            failed.append(f"{title} (status {status})")
+    for stage in STAGES:
+        with ThreadPoolExecutor(len(stage)) as pool:
+            runs = [pool.submit(run, call, extra, hold=number > 0) for number, call in enumerate(stage)]
+        for call, (status, counts, held) in zip(stage, [done.result() for done in runs], strict=True):
+            print(held, end="", flush=True)
+            total += counts
+            if status:
+                failed.append(f"{call.title} (status {status})")
     if failed:
         print("failed: " + "; ".join(failed))
     rest = "".join(f", {total[word]} {word}" for word in ("error", "skipped", "xfailed", "xpassed") if total[word])
