@@ -48,8 +48,8 @@ class House:
         return self.api.post("…/jobs", {"kind": "train", "dataset": "reviews", "columns": COLUMNS, **spec})
 
     def long_job(self, name: str) -> Any:
-        """A job that goes on until it is cancelled, and writes a log line or two with every epoch."""
-        params = {"epochs": 500, "early_stopping_patience": 0, "max_length": 32}
+        """A job that goes on until it is cancelled, and writes a log line or two with every epoch, which takes a second or so."""
+        params = {"epochs": 500, "batch_size": 1, "early_stopping_patience": 0, "max_length": 32}
         return self.start(recipe="text-classification/finetune", params=params, name=name, model_name=name)
 
     def end(self, job: str) -> list[str]:

@@ -129,9 +129,11 @@ def stream(page: Page, tokens: str) -> None:
 def test_text_streams_and_stop_keeps_what_came(house: House, poet: str) -> None:
     with house.desk.page() as (page, _):
         page.goto(poet)
-        stream(page, "12")
+        stream(page, "64")
         turn = page.locator("chat-play .turn").last
-        expect(turn.locator(".stats")).to_contain_text(re.compile(r"ms first.*tok/s.*12 tokens"), timeout=READY)
+        expect(turn.locator(".stats")).to_contain_text(re.compile(r"ms first.*tok/s.*64 tokens"), timeout=READY)
+        slow = {"offline": False, "latency": 0, "downloadThroughput": 1500, "uploadThroughput": -1}  # bytes a second: some ten tokens
+        page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
         stream(page, "4000")
         turn = page.locator("chat-play .turn").last
         expect(turn.locator(".stats b").first).to_be_visible(timeout=READY)

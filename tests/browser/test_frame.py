@@ -107,12 +107,14 @@ def test_single_keys_can_be_switched_off(house: House) -> None:
 
 
 def test_the_bell_tells_what_ended_and_leads_there(house: House) -> None:
+    job = house.start(recipe="text-classification/majority", name="rung", model_name="rung")["id"]
+    house.api.wait(f"…/jobs/{job}")
     with house.desk.page() as (page, _):
         page.goto(house.home)
         bell = page.get_by_role("button", name=re.compile("Inbox"))
         bell.click()
         menu = page.get_by_role("menu", name="Inbox")
-        menu.get_by_role("menuitem", name=re.compile(r"baseline #\d+ has finished")).click()
+        menu.get_by_role("menuitem", name=re.compile(rf"rung #{job} has finished")).click()
         page.wait_for_url(re.compile(rf"{house.home}/jobs/\d+"))
         page.goto("/inbox")
         assert page.locator(".news > li").count() >= 3

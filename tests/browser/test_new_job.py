@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import House
+from tests.browser.conftest import OWNER, REVIEWS, House
 
 pytestmark = [pytest.mark.browser, pytest.mark.torch]
 
@@ -46,8 +46,9 @@ def test_settings_follow_each_other_and_focus_stays(house: House) -> None:
 
 
 def test_another_kind_of_data_and_what_mends_a_wrong_choice(house: House) -> None:
+    house.stack.client(OWNER, "texts").dataset("reviews", "reviews.csv", REVIEWS.encode())  # nothing here fits the other kind
     with house.desk.page("zh") as (page, _):
-        page.goto(f"{house.home}/jobs/new?dataset=reviews@1")
+        page.goto("/w/texts/jobs/new?dataset=reviews@1")
         page.locator("#domain-image").click()
         expect(page.locator("#recipe-image-classificationfinetune")).to_be_checked()
         line = page.locator(".check-line", has_text="列与任务不符").or_(page.locator(".check-line", has_text="这个任务读不了这类数据集"))

@@ -47,6 +47,12 @@ class ModelVersion(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["model", "version"], name="version_per_model")]
 
+    @property
+    def made_by(self) -> str:
+        """The number of the job it came from, as its lineage has it; empty when it came otherwise."""
+        number = str(self.lineage.get("job") or "")
+        return number if number.isascii() and number.isdecimal() else ""
+
     def __str__(self) -> str:
         return f"{self.model.name}@{self.version}"
 

@@ -155,7 +155,7 @@ def _origin(ws: str, version: ModelVersion) -> list[tuple[str, str, str]]:
     """(what, its value, where it is shown) of everything the version came from."""
     known = version.lineage
     dataset, _at, number = str(known.get("dataset") or "").partition("@")
-    job = known.get("job")
+    job = version.made_by
     columns = ", ".join(f"{role} = {column}" for role, column in (known.get("columns") or {}).items())
     recipe = f"{known['recipe']}, v{known['recipe_version']}" if known.get("recipe_version") else known.get("recipe")
     shown_at = reverse("dataset-version", kwargs={"ws": ws, "name": dataset, "n": int(number)}) if number.isdecimal() else ""

@@ -14,6 +14,7 @@ from controlplane.jobs.models import Allocation, Attempt, Job
 from controlplane.jobs.table import taken
 from controlplane.jobs.transitions import now
 from controlplane.registry.models import ModelVersion
+from workers.contract.recipe import Spec
 from workers.contract.states import FINAL
 
 MOST = 20
@@ -140,13 +141,19 @@ def settings(jobs: list[Job], base: Job) -> list[Row]:
     }
     rows = [_plain(str(title), key, own[key], jobs.index(base)) for key, title in OWN]
     given = [job.work.get("params") or {} for job in jobs]
-    keys = list(dict.fromkeys(key for params in given for key in params))
+    fields = dict.fromkeys(field for spec in _specs(jobs) for field in spec.model_fields)  # in the form's order, whatever a database keeps
+    asked = dict.fromkeys(key for params in given for key in params)
+    keys = [*(key for key in fields if key in asked), *sorted(key for key in asked if key not in fields)]
     return rows + [_plain(title_of(jobs, key), key, [params.get(key) for params in given], jobs.index(base)) for key in keys]
+
+
+def _specs(jobs: list[Job]) -> list[type[Spec]]:
+    return [spec for spec in (catalog.recipe(job.recipe) for job in jobs) if spec is not None]
 
 
 def title_of(jobs: list[Job], key: str) -> str:
     """A setting's title in the reader's language, from the first of the recipes that knows it."""
-    for spec in filter(None, (catalog.recipe(job.recipe) for job in jobs)):
+    for spec in _specs(jobs):
         field = spec.model_fields.get(key)
         if field is not None:
             both = (field.json_schema_extra or {}).get("title_i18n") if isinstance(field.json_schema_extra, dict) else None

@@ -71,7 +71,7 @@ def test_samples_of_the_same_step_stand_side_by_side(alice: Person) -> None:
 def test_the_drawing_has_an_axis_for_each_setting_that_differs(alice: Person) -> None:
     text = alice.get("/w/acme/compare?jobs=1,2,3&view=parallel&metric=eval/loss").body.decode()
     names = re.findall(r'<text class="name"[^>]*>([^<]+)</text>', text)
-    assert names == ["Learning rate", "Batch size", "Validation: Loss"]
+    assert names == ["Batch size", "Learning rate", "Validation: Loss"]
     assert len(re.findall(r'<g data-job="\d"', text)) == 3
     assert len(re.findall("<circle", text)) == 8  # the third has no loss
 
