@@ -21,7 +21,7 @@ COUNTS = """() => ({
   elements: document.querySelectorAll('*').length,
   sideways: document.documentElement.scrollWidth - innerWidth,
   wide: [...document.querySelectorAll('main *, header *')]
-    .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroller,.tabs,pre,.vp,.menu'))
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroller,.tabs,.seg,pre,.vp,.menu'))
     .slice(0, 3).map(e => e.tagName + '.' + e.className),
 })"""
 AXE = """() => axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(
