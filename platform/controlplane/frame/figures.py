@@ -37,6 +37,11 @@ def setting(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def spreadsheet(value: Any) -> Any:
+    """A cell of a CSV; a text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as the two largest units: 7 min 36 s, 3 h 40 min."""
     if not isinstance(seconds, int | float):

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from controlplane import catalog
 from controlplane.data import services as data
+from controlplane.data.models import DatasetVersion
 from controlplane.errors import Problem, nearest
 from controlplane.jobs.models import Job
 from controlplane.jobs.services import create_job
@@ -22,12 +23,7 @@ def evaluate(*, version: ModelVersion, user: Any, dataset: str, split: str, colu
 
     Raises Problem 409, 422.
     """
-    require_ready(version)
-    found = data.find_version(version.model.workspace, dataset)
-    if found.state != VersionState.READY:
-        raise Problem(409, "dataset_not_ready", f"The dataset {found} is {found.state}.", "Wait until it is ready.")
-    if not found.splits.get(split):
-        raise wrong("split", "empty_split", f"{found} has no rows in the split `{split}`.", nearest(split, list(found.splits)))
+    found = rows_for(version, dataset, split)
     evaluation = Evaluation.objects.create(version=version, dataset=str(found), split=split)
     evaluation.job = create_job(
         workspace=version.model.workspace,
@@ -47,6 +43,17 @@ def evaluate(*, version: ModelVersion, user: Any, dataset: str, split: str, colu
     )
     evaluation.save(update_fields=["job"])
     return evaluation
+
+
+def rows_for(version: ModelVersion, dataset: str, split: str) -> DatasetVersion:
+    """The ready dataset version whose split a ready model version is to see. Raises Problem 409, 422."""
+    require_ready(version)
+    found = data.find_version(version.model.workspace, dataset)
+    if found.state != VersionState.READY:
+        raise Problem(409, "dataset_not_ready", f"The dataset {found} is {found.state}.", "Wait until it is ready.")
+    if not found.splits.get(split):
+        raise wrong("split", "empty_split", f"{found} has no rows in the split `{split}`.", nearest(split, list(found.splits)))
+    return found
 
 
 @transaction.atomic

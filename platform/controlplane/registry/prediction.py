@@ -8,16 +8,15 @@ from pydantic import ValidationError
 from controlplane import catalog
 from controlplane.audit.services import record
 from controlplane.data import services as data
-from controlplane.errors import Problem, nearest
+from controlplane.errors import Problem
 from controlplane.jobs.models import Job
 from controlplane.jobs.services import create_job
 from controlplane.registry import files
-from controlplane.registry.evaluation import columns_of
+from controlplane.registry.evaluation import columns_of, rows_for
 from controlplane.registry.models import ModelVersion, Prediction
-from controlplane.registry.versions import job_folder, last_error, ref, require_ready, wrong
+from controlplane.registry.versions import job_folder, last_error, ref
 from workers.contract.events import End
 from workers.contract.orders import PredictWork
-from workers.contract.states import VersionState
 
 
 @transaction.atomic
@@ -32,12 +31,7 @@ def predict(
 ) -> Prediction:
     """Start asking a ready version about one split. columns: recipe role -> dataset column, None = as in training, then by name ·
     parameters: of every request, as the endpoint takes them. Raises Problem 409, 422."""
-    require_ready(version)
-    found = data.find_version(version.model.workspace, dataset)
-    if found.state != VersionState.READY:
-        raise Problem(409, "dataset_not_ready", f"The dataset {found} is {found.state}.", "Wait until it is ready.")
-    if not found.splits.get(split):
-        raise wrong("split", "empty_split", f"{found} has no rows in the split `{split}`.", nearest(split, list(found.splits)))
+    found = rows_for(version, dataset, split)
     check_parameters(version, parameters or {})
     job = create_job(
         workspace=version.model.workspace,

@@ -21,6 +21,7 @@ from controlplane.data.models import DatasetVersion
 from controlplane.data.services import find_version as find_dataset
 from controlplane.errors import Problem
 from controlplane.frame import slots
+from controlplane.frame.figures import spreadsheet
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
 from controlplane.paging import listing
@@ -221,13 +222,8 @@ def matrix_file(request: HttpRequest, ws: str, name: str, n: int) -> HttpRespons
         raise Http404
     disposition = f'attachment; filename="{name}-v{n}-confusion-matrix.csv"'
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition})
-    csv.writer(response).writerows([safe_cell(cell) for cell in line] for line in report.lines(newest))
+    csv.writer(response).writerows([spreadsheet(cell) for cell in line] for line in report.lines(newest))
     return response
-
-
-def safe_cell(value: Any) -> Any:
-    """A label that a spreadsheet would run as a formula gets an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def loader(version: ModelVersion) -> str:

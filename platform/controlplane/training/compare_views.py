@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from controlplane.frame.figures import spreadsheet
 from controlplane.frame.pages import page
 from controlplane.jobs.models import Job
 from controlplane.jobs.nav import shown
@@ -181,12 +182,7 @@ def export(request: HttpRequest, ws: str) -> HttpResponse:
     for section in sections(jobs, base, take if take in TAKES else "last", only_differences=False) if base else []:
         for row in section.rows:
             name = row.key if "/" in row.key else row.name  # a metric under the name programs know
-            write.writerow([section.title, name, *("" if cell.raw is None else _safe(cell.raw) for cell in row.cells)])
+            write.writerow([section.title, name, *("" if cell.raw is None else spreadsheet(cell.raw) for cell in row.cells)])
     answer = HttpResponse(out.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="compare-{"-".join(str(job.number) for job in jobs)}.csv"'
     return answer
-
-
-def _safe(value: Any) -> Any:
-    """A text a spreadsheet does not take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value

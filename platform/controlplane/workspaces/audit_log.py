@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from controlplane.audit.models import AuditEvent
+from controlplane.frame.figures import spreadsheet
 from controlplane.frame.pages import asked, page
 from controlplane.paging import listing
 from controlplane.workspaces.access import needs
@@ -21,7 +22,6 @@ from controlplane.workspaces.access import needs
 FILTERS = ("actor", "action", "since", "until")
 SEARCHED = ["actor", "action", "target_id"]
 COLUMNS = ("time", "actor", "token", "action", "target_type", "target", "ip", "request_id", "details")
-RISKY = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
 PART = 500  # rows read at once
 
 
@@ -97,5 +97,5 @@ def lines(rows: "QuerySet[AuditEvent]") -> Iterator[str]:
 
 def line(cells: tuple[str, ...]) -> str:
     out = io.StringIO()
-    csv.writer(out).writerow([f"'{cell}" if cell.startswith(RISKY) else cell for cell in cells])
+    csv.writer(out).writerow([spreadsheet(cell) for cell in cells])
     return out.getvalue()
