@@ -28,12 +28,12 @@ from workers.contract.home import slipway_home
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(300)]
 LONG = {
     "early_stopping_patience": 0,
-    "batch_size": 16,
+    "batch_size": 4,
     "hidden_size": 64,
     "layers": 1,
     "max_length": 32,
-    "epochs": 300,
-}  # ended by the test
+    "epochs": 1000,
+}  # longer than any test on any machine; ended by the test
 
 
 def test_F13_a_held_write_lock_is_waited_for(people: People, transactional_db: Any) -> None:
@@ -160,14 +160,12 @@ def test_F9_a_line_to_redis_that_falls_silent_is_given_up(chaos: Stack, api: Api
         api.wait(f"…/datasets/reviews/versions/{using.versions[0]}", {"ready"}, 45 - (time.monotonic() - begun))
         prepared = time.monotonic() - begun
         time.sleep(max(0, 12 - prepared))
-        silence = watcher.longest_silence(4)
-        print(
-            f"slowest answer {using.slowest:.2f} s; live after {live:.2f} s, then no pause over {silence:.2f} s; prepared {prepared:.1f} s"
-        )
+        pauses = watcher.pauses(8, over=1.5)
+        print(f"slowest answer {using.slowest:.2f} s; live after {live:.2f} s, then {pauses} pauses; prepared {prepared:.1f} s")
         cancel(api, job)
         using.all_done_once(90)
     assert watcher.missed_nothing()
-    assert silence < 1.5  # the doorbell rings again; a reader that only looks does so every two seconds
+    assert pauses < 3  # the doorbell rings again; a reader that only looks, which it does every two seconds, pauses four times
     assert using.slowest < 3
 
 

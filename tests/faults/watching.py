@@ -66,12 +66,13 @@ class Watcher(threading.Thread):
             time.sleep(0.05)
         return time.monotonic() - begun
 
-    def longest_silence(self, seconds: float) -> float:
-        """Between two events of the coming `seconds`."""
+    def pauses(self, seconds: float, over: float) -> int:
+        """How often in the coming `seconds` nothing came for longer than `over` seconds; a busy machine makes one now and then."""
+        times = [time.monotonic()]
         first = len(self.times)
         time.sleep(seconds)
-        times = self.times[first:]
-        return max((after - before for before, after in pairwise(times)), default=seconds)
+        times += [*self.times[first:], time.monotonic()]
+        return sum(after - before > over for before, after in pairwise(times))
 
     def missed_nothing(self) -> bool:
         return self.cursors == list(range(1, len(self.cursors) + 1))

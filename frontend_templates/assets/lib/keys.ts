@@ -2,7 +2,7 @@
 // Enter opens it (its link has the focus), `c` starts a new job. Single keys never fire in a field or while an input method composes.
 
 const GO: Record<string, string> = { h: "home", d: "datasets", j: "jobs", m: "models", e: "endpoints", p: "playground" };
-const FIELDS = "textarea,select,[contenteditable],dialog,.menu,.plot,input:not([type=checkbox],[type=radio],[type=button],[type=submit])";
+const FIELDS = "textarea,select,[contenteditable],dialog[open],.menu,.plot,input:not([type=checkbox],[type=radio],[type=button],[type=submit])";
 const PATIENCE = 1000; // milliseconds between `g` and its letter
 
 let afterG = 0;
