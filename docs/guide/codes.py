@@ -27,14 +27,14 @@ FILES = {
     "bad_json": Words(
         "Correct the place the message names. In JSONL every line is one object.", "按提示的位置修正。JSONL 每行是一个对象。"
     ),
-    "bad_number": Words("NaN, Infinity and 1e999 are not JSON; write null.", "NaN、Infinity、1e999 不是合法 JSON，请写 null。"),
+    "bad_number": Words("NaN, Infinity and 1e999 are not JSON; write null.", "NaN、Infinity、1e999 不是合法 JSON，改写为 null。"),
     "duplicate_key": Words("Write each key of an object once.", "同一对象中每个键只写一次。"),
-    "too_deep": Words("At most 64 levels of nesting; flatten the data.", "最多嵌套 64 层；请展平数据。"),
+    "too_deep": Words("At most 64 levels of nesting; flatten the data.", "最多嵌套 64 层；把数据展平。"),
     "damaged_file": Words("Write the file anew and upload it again.", "重新生成文件后再上传。"),
     "content_mismatch": Words("Give the file the ending of what it is, or choose the format.", "让扩展名与内容一致，或手动选择格式。"),
     "unsupported_format": Words(
         "Save as CSV, TSV, JSON, JSONL, Parquet or text; Excel sheets as CSV.",
-        "另存为 CSV、TSV、JSON、JSONL、Parquet 或文本；Excel 请存为 CSV。",
+        "另存为 CSV、TSV、JSON、JSONL、Parquet 或文本；Excel 先存为 CSV。",
     ),
     "mixed_files": Words("Put tables and pictures into separate datasets.", "表格和图片分别建数据集。"),
     "schema_mismatch": Words("Give all files of one version the same columns.", "同一版本的所有文件应有相同的列。"),
@@ -47,7 +47,7 @@ FILES = {
     "nested_archive": Words("Unpack the inner archive first.", "先解开里层的压缩包。"),
     "encrypted_archive": Words("Pack it without a password.", "重新打包，不要加密。"),
     "name_collision": Words("Rename one of the two files named in the message.", "给提示中的两个文件之一改名。"),
-    "image_too_big": Words("Shrink it: at most 64 million pixels.", "缩小图片：最多 6400 万像素（64 Mpx）。"),
+    "image_too_big": Words("Shrink it: at most 64 million pixels.", "缩小图片：最多 64,000,000 像素。"),
     "too_many_frames": Words("Keep at most 1,000 frames, or take one picture out of it.", "最多 1,000 帧，或只取其中一帧。"),
     "bad_audio_header": Words("Save the recording again as WAV, FLAC or OGG.", "将录音重新存为 WAV、FLAC 或 OGG。"),
     "bad_option": Words("Correct the option the message names.", "按提示修正该选项。"),
@@ -82,7 +82,7 @@ COLUMNS = {
 }
 UPLOADS = {
     "too_large": Words(
-        "Use a resumable upload for files above 16 MB; the message names the limit.", "超过 16 MB 的文件请用断点续传；提示中有具体上限。"
+        "Use a resumable upload for files above 16 MB; the message names the limit.", "超过 16 MB 的文件改用断点续传；提示中有具体上限。"
     ),
     "quota_exceeded": Words(
         "Delete datasets, models or unfinished uploads that nobody needs.", "删除不再需要的数据集、模型或未完成的上传。"
@@ -93,7 +93,7 @@ UPLOADS = {
     ),
     "unknown_upload": Words("Finish the upload, or upload the file again.", "完成上传，或重新上传。"),
     "no_uploads": Words("Choose at least one file.", "至少选择一个文件。"),
-    "one_file": Words("Send one `file` in a form; several files as resumable uploads.", "表单只放一个 `file`；多个文件请用断点续传。"),
+    "one_file": Words("Send one `file` in a form; several files as resumable uploads.", "表单只放一个 `file`；多个文件改用断点续传。"),
     "wrong_offset": Words("Ask for the offset with HEAD and send from there.", "用 HEAD 取得偏移量，从那里继续发送。"),
     "checksum_mismatch": Words("Send the part again.", "重新发送该分片。"),
     "too_many_bytes": Words("Begin again with the right `Upload-Length`.", "以正确的 `Upload-Length` 重新开始。"),
@@ -103,7 +103,7 @@ UPLOADS = {
     "upload_lost": Words("Begin a new upload.", "重新上传。"),
 }
 MODELS = {
-    "one_source": Words("Give an archive or a hub id, not both.", "压缩包与 Hub 编号二选一。"),
+    "one_source": Words("Give an archive or a hub id, not both.", "压缩包与 Hub ID二选一。"),
     "one_archive": Words("Pack the model's folder as one ZIP or TAR.", "将模型文件夹打成一个 ZIP 或 TAR。"),
     "bad_hub_id": Words(
         "Write it as owner/name, for example google-bert/bert-base-chinese.", "格式为 所有者/名称，例如 google-bert/bert-base-chinese。"
@@ -113,7 +113,7 @@ MODELS = {
     ),
     "unsafe_format": Words(
         "Bring weights as safetensors; pickle, .pt, .h5 and .py can carry code.",
-        "权重请用 safetensors；pickle、.pt、.h5、.py 可能携带代码。",
+        "权重改用 safetensors；pickle、.pt、.h5、.py 可能携带代码。",
     ),
     "forbidden_key": Words("Remove the key from config.json: it would load code.", "从 config.json 中删除该键：它会加载代码。"),
     "wrong_architecture": Words("Choose a model of one of the architectures in the recipe's table.", "选择训练方法表中列出的模型结构。"),
@@ -161,7 +161,7 @@ TRAINING = {
     "diverged": Words("Lower the learning rate, or set `max_grad_norm`.", "降低学习率，或设置 `max_grad_norm`。"),
     "timeout": Words("Raise `max_seconds`, or resume from the newest checkpoint.", "提高 `max_seconds`，或从最新检查点继续。"),
     "crashed": Words("Read the end of the log; resume goes on from the newest checkpoint.", "查看日志末尾；“继续”从最新检查点接着跑。"),
-    "cancelled": Words("Resume or clone the job if it was a mistake.", "如属误操作，可继续或克隆该任务。"),
+    "cancelled": Words("Resume or clone the job if it was a mistake.", "如属误操作，可继续，或复制为新任务。"),
     "too_slow": Words("Narrow it by split or filter; for a job raise `max_seconds`.", "用划分或筛选缩小范围；任务可提高 `max_seconds`。"),
     "limit_exceeded": Words(
         "The message names the limit; `GET /api/v1/limits` lists all.", "提示中写明了上限；`GET /api/v1/limits` 列出全部。"
@@ -170,24 +170,24 @@ TRAINING = {
     "no_such_checkpoint": Words("Choose one the job's page lists.", "选择任务页列出的检查点。"),
     "input_absent": Words("Check that dataset and base model still exist.", "确认数据集和基座模型仍然存在。"),
     "job_started": Words("Only waiting jobs change their place in the queue.", "只有排队中的任务可以调整顺序。"),
-    "job_ended": Words("Nothing is left to stop; clone it to run it again.", "任务已结束；如需重跑请克隆。"),
+    "job_ended": Words("Nothing is left to stop; clone it to run it again.", "没有可停止的任务；要重跑，复制为新任务。"),
     "job_not_ended": Words("Stop the job first, or wait.", "先停止任务或等待结束。"),
-    "not_resumable": Words("Clone a job that has succeeded.", "已完成的任务请用克隆。"),
+    "not_resumable": Words("Clone a job that has succeeded.", "已完成的任务可复制为新任务。"),
     "unknown_metric": Words("Use a key that `…/metrics` lists.", "使用 `…/metrics` 中列出的指标名。"),
 }
 ENDPOINTS = {
     "bad_replicas": Words("1 ≤ min ≤ max ≤ 16.", "要求 1 ≤ 最小 ≤ 最大 ≤ 16。"),
     "bad_traffic": Words("Make the shares add up to 100.", "使各份额之和为 100。"),
-    "unknown_revision": Words("Use a revision number the endpoint's page lists.", "使用服务页列出的修订号。"),
+    "unknown_revision": Words("Use a revision number the endpoint's page lists.", "使用在线服务页列出的修订号。"),
     "nothing_earlier": Words("Deploy the version you want instead.", "直接部署想要的版本。"),
     "not_rolled_back": Words("Nothing needs to be taken back.", "无需恢复。"),
-    "stopped": Words("Start the endpoint first.", "先启动服务。"),
+    "stopped": Words("Start the endpoint first.", "先启动在线服务。"),
     "restarting": Words("Wait; it comes back by itself.", "等待即可，会自动恢复。"),
     "endpoint_not_found": Words(
         "Check workspace, name and that the token's owner is a member.", "检查工作空间、名称，以及密钥所有者是否为成员。"
     ),
-    "endpoint_stopped": Words("Start it on its page.", "在服务页启动它。"),
-    "endpoint_failed": Words("Its page shows why the model could not start.", "服务页说明了模型无法启动的原因。"),
+    "endpoint_stopped": Words("Start it on its page.", "在在线服务页启动它。"),
+    "endpoint_failed": Words("Its page shows why the model could not start.", "在线服务页说明了模型无法启动的原因。"),
     "model_loading": Words("Try again after `Retry-After` seconds.", "等待 `Retry-After` 秒后重试。"),
     "revision_not_ready": Words("Leave `X-Revision` out, or wait.", "去掉 `X-Revision`，或等待就绪。"),
     "bad_revision": Words("`X-Revision` is the number of a revision.", "`X-Revision` 应为修订号。"),
@@ -196,7 +196,7 @@ ENDPOINTS = {
     "deadline_exceeded": Words("Ask for less at once, or raise the endpoint's deadline.", "减少单次请求的量，或调高服务的超时。"),
     "rate_limited": Words("Wait for `Retry-After` seconds, or raise the endpoint's limit.", "等待 `Retry-After` 秒，或调高服务的限额。"),
     "bad_input": Words(
-        "The message names row and field; compare with the example on the endpoint's page.", "提示指出了行和字段；对照服务页上的示例。"
+        "The message names row and field; compare with the example on the endpoint's page.", "提示指出了行和字段；对照在线服务页上的示例。"
     ),
     "bad_image": Words("Send the bytes of a PNG, JPEG, WebP, GIF or BMP.", "发送 PNG、JPEG、WebP、GIF 或 BMP 的原始字节。"),
     "bad_parameter": Words("Correct or remove the parameter; the message lists the known ones.", "改正或删除该参数；提示列出了可用参数。"),
@@ -204,7 +204,7 @@ ENDPOINTS = {
         "Deploy another version; this model does not answer as its task demands.", "换一个版本部署；该模型的输出不符合任务要求。"
     ),
     "not_streamable": Words("Send the request without `stream`.", "请求中去掉 `stream`。"),
-    "wrong_task": Words("Use the address the endpoint's page shows.", "使用服务页给出的地址。"),
+    "wrong_task": Words("Use the address the endpoint's page shows.", "使用在线服务页给出的地址。"),
     "bad_span": Words("Ask for a shorter time or a longer step.", "缩短时间范围或增大步长。"),
 }
 REQUESTS = {
@@ -219,7 +219,7 @@ REQUESTS = {
     "unsupported_media_type": Words("Send the Content-Type the message names.", "使用提示中的 Content-Type。"),
     "compressed_body": Words("Send the body as it is, or as one whole gzip stream.", "请求体不要压缩，或使用完整的单个 gzip 流。"),
     "bad_length": Words("Let the client set Content-Length by itself.", "由客户端自动设置 Content-Length。"),
-    "method_not_allowed": Words("See the API's documentation for the method.", "请查阅 API 文档中的方法。"),
+    "method_not_allowed": Words("See the API's documentation for the method.", "查阅接口文档中的方法。"),
     "not_found": Words("Check the address, and that you are a member of the workspace.", "检查地址，并确认你是该工作空间的成员。"),
     "not_ready": Words("Wait until it is ready; `?wait=30` does so.", "等待就绪；可用 `?wait=30`。"),
     "in_use": Words("The message names the users; delete or stop them first.", "提示列出了使用者；先删除或停止它们。"),
@@ -230,7 +230,7 @@ REQUESTS = {
     "name_too_long": Words("Names have at most 63 characters, titles 200.", "名称最多 63 个字符，标题最多 200 个。"),
     "hidden_characters": Words("Type the title again by hand.", "手动重新输入标题。"),
     "looks_like_another": Words("Make sure you mean this one, or choose a clearer title.", "确认没有认错，或换一个更清楚的标题。"),
-    "mixed_scripts": Words("Write the word in one script.", "同一个词请使用同一种文字。"),
+    "mixed_scripts": Words("Write the word in one script.", "同一个词只用一种文字。"),
     "invisible_name": Words("Use visible characters.", "使用可见字符。"),
     "not_confirmed": Words("Type the name exactly as it is shown.", "按显示原样输入名称。"),
     "idempotency_mismatch": Words("Use a new key for a new request.", "新请求使用新的键。"),
@@ -255,7 +255,7 @@ PEOPLE = {
     "bad_origin": Words("Open the page under the platform's own address.", "用平台自己的地址打开页面。"),
     "bad_link": Words("Reload the page; signed links last for a short time.", "刷新页面；签名链接有效期较短。"),
     "link_gone": Words("Print a new one: `python manage.py signinlink EMAIL`.", "重新生成：`python manage.py signinlink EMAIL`。"),
-    "invitation_gone": Words("Ask for a new invitation.", "请对方重新邀请。"),
+    "invitation_gone": Words("Ask for a new invitation.", "让对方重新邀请。"),
     "already_invited": Words("Send it again from the members' page.", "在成员页重新发送。"),
     "already_member": Words("Change the role on the members' page.", "在成员页修改角色。"),
     "bad_email": Words("Write it as name@example.org.", "格式为 name@example.org。"),

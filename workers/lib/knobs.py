@@ -85,7 +85,7 @@ def early_stopping_patience(default: int) -> Any:
             "验证结果连续这么多次没有提升就停止。0 表示不提前停止。",
         ),
         group="training",
-        unit=Words("evaluations", "次评估"),
+        unit=Words("evaluations", "次评测"),
         ge=0,
         le=1000,
     )
@@ -94,9 +94,9 @@ def early_stopping_patience(default: int) -> Any:
 def eval_steps() -> Any:
     return knob(
         0,
-        Words("Evaluate every", "评估间隔"),
+        Words("Evaluate every", "评测间隔"),
         Words(
-            "Measures on the validation split after this many steps. 0: once per epoch.", "每隔这么多步在验证集上评估一次。0 表示每轮一次。"
+            "Measures on the validation split after this many steps. 0: once per epoch.", "每隔这么多步在验证集上评测一次。0 表示每轮一次。"
         ),
         group="training",
         unit=Words("steps", "步"),

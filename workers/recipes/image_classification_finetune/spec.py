@@ -41,7 +41,7 @@ class ImageClassificationFinetune(Spec):
     title: ClassVar[Words] = Words("Image classifier", "图像分类器")
     summary: ClassVar[Words] = Words(
         "Sorts pictures into your classes: ResNet, EfficientNet or ViT, from scratch or from a base model. Sizes follow the pictures.",
-        "把图片归入你的类别：ResNet、EfficientNet 或 ViT，可从零训练或基于基础模型。输入尺寸和模型大小随图片自动选择。",
+        "把图片归入你的类别：ResNet、EfficientNet 或 ViT，可从零训练或基于基座模型。输入尺寸和模型大小随图片自动选择。",
     )
     columns: ClassVar[dict[str, Column]] = {
         "image": Column(("image",), Words("Image", "图像")),
@@ -81,7 +81,7 @@ class ImageClassificationFinetune(Spec):
         Words("Image size", "图像尺寸"),
         Words(
             "Pictures are resized to squares of this side. 0: as the pictures or the base model suggest.",
-            "图片缩放为该边长的正方形。0：按图片或基础模型自动选择。",
+            "图片缩放为该边长的正方形。0：按图片或基座模型自动选择。",
         ),
         group="data",
         unit=Words("pixels", "像素"),
@@ -116,7 +116,7 @@ class ImageClassificationFinetune(Spec):
         Words("Learning rate", "学习率"),
         Words(
             "Size of one step of the optimiser. 0: chosen for you, 0.002 from scratch (0.0005 for vit), 0.0001 on a base model.",
-            "优化器每步的幅度。0：自动选择，从零训练 0.002（vit 为 0.0005），基础模型 0.0001。",
+            "优化器每步的幅度。0：自动选择，从零训练 0.002（vit 为 0.0005），基座模型 0.0001。",
         ),
         group="optimiser",
         simple=True,

@@ -47,7 +47,7 @@ class TextClassificationFinetune(Spec):
     title: ClassVar[Words] = Words("Text classifier", "文本分类器")
     summary: ClassVar[Words] = Words(
         "Sorts texts of any language into classes. Fine-tunes a base encoder, or trains a small transformer from scratch within minutes.",
-        "把任意语言的文本归入你的类别。可微调基础编码器，也可在几分钟内从零训练一个小型 Transformer。",
+        "把任意语言的文本归入你的类别。可微调预训练编码器，也可在几分钟内从零训练一个小型 Transformer。",
     )
     columns: ClassVar[dict[str, Column]] = {
         "text": Column(("text", "category"), Words("Text", "文本")),
@@ -81,7 +81,7 @@ class TextClassificationFinetune(Spec):
         Words("Learning rate", "学习率"),
         Words(
             "Size of one step of the optimiser. 0: chosen for you, 0.001 from scratch and 0.00005 on a base model.",
-            "优化器每步的幅度。0：自动选择，从零训练为 0.001，微调基础模型为 0.00005。",
+            "优化器每步的幅度。0：自动选择，从零训练为 0.001，微调基座模型为 0.00005。",
         ),
         group="optimiser",
         simple=True,
@@ -109,7 +109,7 @@ class TextClassificationFinetune(Spec):
         Words("Word dropout", "随机遮词"),
         Words(
             "From scratch: share of tokens hidden at random while training, so that no single word decides.",
-            "从零训练时：训练中随机遮住的词元比例，使单个词不起决定作用。",
+            "从零训练时：训练中随机遮住的 Token 比例，使单个词不起决定作用。",
         ),
         group="regularisation",
         ge=0,
@@ -122,14 +122,14 @@ class TextClassificationFinetune(Spec):
         Words("Vocabulary", "词表大小"),
         Words(
             "From scratch: how many characters, words and word pieces are learned from the training split.",
-            "从零训练时：从训练集学习的字、词与子词数量。",
+            "从零训练时：从训练集学习的字、词与子词的数量。",
         ),
         group="model",
         ge=300,
         le=100_000,
     )
     hidden_size: Literal[64, 128, 256, 384, 512] = knob(
-        128, Words("Width", "隐藏层宽度"), Words("From scratch: numbers per token.", "从零训练时：每个词元的向量长度。"), group="model"
+        128, Words("Width", "隐藏层宽度"), Words("From scratch: numbers per token.", "从零训练时：每个 Token 的向量长度。"), group="model"
     )
     layers: int = knob(
         2, Words("Layers", "层数"), Words("From scratch: transformer layers.", "从零训练时：Transformer 层数。"), group="model", ge=1, le=24
@@ -139,16 +139,16 @@ class TextClassificationFinetune(Spec):
         Words("Freeze word vectors", "冻结词向量"),
         Words(
             "Leaves the base model's word vectors as they are. auto: if its vocabulary has 100,000 entries or more.",
-            "保持基础模型的词向量不变。auto：词表不少于 10 万时冻结。",
+            "保持基座模型的词向量不变。auto：词表不少于 10 万时冻结。",
         ),
         group="model",
     )
     max_length: int = knob(
         256,
         Words("Longest text", "最大长度"),
-        Words("Longer texts are cut after this many tokens; the log says how many were.", "更长的文本在这么多词元处截断，日志会说明数量。"),
+        Words("Longer texts are cut after this many tokens; the log says how many were.", "更长的文本在这么多 Token 处截断，日志会说明数量。"),
         group="data",
-        unit=Words("tokens", "词元"),
+        unit=Words("tokens", "Token"),
         simple=True,
         ge=8,
         le=8192,
@@ -158,7 +158,7 @@ class TextClassificationFinetune(Spec):
         Words("Text prefix", "文本前缀"),
         Words(
             "Put before each text, in training and in requests. auto: what the base model asks for, such as “query: ” of the e5 family.",
-            "训练和调用时加在每段文本之前。auto：按基础模型的要求，例如 e5 系列的 “query: ”。",
+            "训练和调用时加在每段文本之前。auto：按基座模型的要求，例如 e5 系列的 “query: ”。",
         ),
         group="data",
         max_length=200,

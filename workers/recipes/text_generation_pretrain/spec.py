@@ -53,7 +53,7 @@ class TextGenerationPretrain(Spec):
     title: ClassVar[Words] = Words("Language model from scratch", "从零训练语言模型")
     summary: ClassVar[Words] = Words(
         "Trains a GPT and its tokenizer on your texts and shows what it writes on the way. Chinese is read by characters.",
-        "在你的文本上从零训练 GPT 及其分词器，并在过程中展示生成样本。中文按字切分，其他语言按子词切分。",
+        "在你的文本上从零训练 GPT 及其分词器，并在过程中展示生成样例。中文按字切分，其他语言按子词切分。",
     )
     columns: ClassVar[dict[str, Column]] = {"text": Column(("text", "category"), Words("Text", "文本"))}
     formats: ClassVar[tuple[str, ...]] = ("txt", "csv", "tsv", "json", "jsonl", "parquet")
@@ -80,8 +80,8 @@ class TextGenerationPretrain(Spec):
     eval_steps: int = knobs.eval_steps()
     sample_steps: int = knob(
         0,
-        Words("Sample every", "生成样本间隔"),
-        Words("Writes a sample after this many steps. 0: about ten times in all.", "每隔这么多步生成一个样本。0 表示总共约十次。"),
+        Words("Sample every", "生成样例间隔"),
+        Words("Writes a sample after this many steps. 0: about ten times in all.", "每隔这么多步生成一个样例。0 表示总共约十次。"),
         group="training",
         unit=Words("steps", "步"),
         ge=0,
@@ -89,8 +89,8 @@ class TextGenerationPretrain(Spec):
     )
     sample_prompt: str = knob(
         "",
-        Words("Sample prompt", "样本开头"),
-        Words("How the samples begin. Empty: as the model likes.", "样本以这段文字开头。留空则由模型自由开头。"),
+        Words("Sample prompt", "样例开头"),
+        Words("How the samples begin. Empty: as the model likes.", "样例以这段文字开头。留空则由模型自由开头。"),
         group="training",
         max_length=500,
     )
@@ -110,7 +110,7 @@ class TextGenerationPretrain(Spec):
         group="model",
     )
     hidden_size: Literal[64, 128, 192, 256, 384, 512, 768] = knob(
-        256, Words("Width", "隐藏层宽度"), Words("Numbers per token.", "每个词元的向量长度。"), group="model", simple=True
+        256, Words("Width", "隐藏层宽度"), Words("Numbers per token.", "每个 Token 的向量长度。"), group="model", simple=True
     )
     layers: int = knob(
         4, Words("Layers", "层数"), Words("Transformer layers.", "Transformer 层数。"), group="model", simple=True, ge=1, le=48
@@ -120,14 +120,14 @@ class TextGenerationPretrain(Spec):
         Words("Tokenizer", "分词方式"),
         Words(
             "characters: one token each; bpe: byte pair encoding. auto: characters where most letters are Chinese, Japanese or Korean.",
-            "characters：一字一词元；bpe：字节对编码。auto：以中日韩文字为主时按字，否则用 bpe。",
+            "characters：一字一个 Token；bpe：字节对编码。auto：以中日韩文字为主时按字，否则用 bpe。",
         ),
         group="data",
     )
     vocab_size: int = knob(
         8000,
         Words("Vocabulary", "词表大小"),
-        Words("At most so many tokens; rarer characters are spelt in bytes.", "词元数量上限，更罕见的字符用字节拼写。"),
+        Words("At most so many tokens; rarer characters are spelt in bytes.", "Token 数量上限，更罕见的字符用字节拼写。"),
         group="data",
         ge=300,
         le=100_000,
@@ -137,10 +137,10 @@ class TextGenerationPretrain(Spec):
         Words("Context", "上下文长度"),
         Words(
             "Texts are packed into blocks of so many tokens; so far can the model look back.",
-            "文本被拼接成这么多词元的块，模型最多回看这么远。",
+            "文本被拼接成这么多 Token 的块，模型最多回看这么远。",
         ),
         group="data",
-        unit=Words("tokens", "词元"),
+        unit=Words("tokens", "Token"),
         ge=16,
         le=4096,
     )
