@@ -146,7 +146,9 @@ class TextClassificationFinetune(Spec):
     max_length: int = knob(
         256,
         Words("Longest text", "最大长度"),
-        Words("Longer texts are cut after this many tokens; the log says how many were.", "更长的文本在这么多 Token 处截断，日志会说明数量。"),
+        Words(
+            "Longer texts are cut after this many tokens; the log says how many were.", "更长的文本在这么多 Token 处截断，日志会说明数量。"
+        ),
         group="data",
         unit=Words("tokens", "Token"),
         simple=True,
