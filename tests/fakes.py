@@ -45,8 +45,9 @@ class FakeRun:
         self.splits = {split: len(found) for split, found in rows.items() if found}
         self.base_model = base_model
         self.resume, self.resume_step = (resume.folder, resume.step) if resume else (None, 0)
-        self.model_dir = folder / "model"
+        self.model_dir, self.evaluation_dir = folder / "model", folder / "evaluation"
         self.model_dir.mkdir(parents=True)
+        self.evaluation_dir.mkdir()
         self.stop_after, self.step = stop_after, 0
         self.logs: list[str] = []
         self.points: list[tuple[int, dict[str, float]]] = []

@@ -5,7 +5,7 @@ runs/<workspace>-<job>-<attempt>-<rank>/
   keeper.json    who watches and who works, so that a later process can find and end them
   events.jsonl   what the child says · log.txt what it prints
   stop           there once somebody asked it to stop
-  inputs/ checkpoints/ model/ tmp/ · result.json or error.json, written last
+  inputs/ checkpoints/ model/ evaluation/ tmp/ · result.json or error.json, written last
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 
 from workers.contract.home import slipway_home
 
-HEAVY = ("inputs", "checkpoints", "model", "tmp")
+HEAVY = ("inputs", "checkpoints", "model", "evaluation", "tmp")
 KEEP_SECONDS = 3 * 86400
 KEEP_COUNT = 100
 
@@ -58,7 +58,7 @@ class RunFolder:
         self.order, self.keeper = path / "order.json", path / "keeper.json"
         self.events, self.log = path / "events.jsonl", path / "log.txt"
         self.stop = path / "stop"
-        self.inputs, self.checkpoints, self.model, self.tmp = (path / name for name in HEAVY)
+        self.inputs, self.checkpoints, self.model, self.evaluation, self.tmp = (path / name for name in HEAVY)
         self.result, self.error = path / "result.json", path / "error.json"
 
     @classmethod

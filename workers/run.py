@@ -29,7 +29,7 @@ class FolderRun:
         if not isinstance(work, TrainWork | EvaluateWork | PredictWork):
             raise TypeError(f"an order of kind {work.kind} has no run")
         self._folder, self._work = folder, work
-        self.folder, self.model_dir = folder.path, folder.model
+        self.folder, self.model_dir, self.evaluation_dir = folder.path, folder.model, folder.evaluation
         self.device, self.threads = order.device, order.threads
         self.columns = work.columns
         self.classes = work.dataset.classes.get(work.columns.get("label", ""), [])

@@ -154,8 +154,8 @@ class CheckpointUploader(threading.Thread):
 def store_result(carrier: Carrier, kind: str, folder: RunFolder) -> dict[str, Any]:
     """`result.json` with the files it speaks of stored. Raises ValueError when the child left something else than its kind asks for.
 
-    train, import: the folder `model` becomes `files` · prepare: the entries of `shards` get their URIs · predict: the folder
-    `predictions` becomes `files`.
+    train, import: the folder `model` becomes `files` · train, evaluate: the folder `evaluation` becomes `answers` · prepare: the entries
+    of `shards` get their URIs · predict: the folder `predictions` becomes `files`.
     """
     result = read_json(folder.result)
     if not isinstance(result, dict):
@@ -173,6 +173,8 @@ def store_result(carrier: Carrier, kind: str, folder: RunFolder) -> dict[str, An
     elif kind == "predict":
         root = folder.path / "predictions"
         result["files"] = _as_json(carrier.store_folder("predictions", root, all_refs(root)))
+    if kind in ("train", "evaluate") and (refs := all_refs(folder.evaluation)):
+        result["answers"] = _as_json(carrier.store_folder("evaluation", folder.evaluation, refs))
     return result
 
 

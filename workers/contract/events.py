@@ -48,7 +48,7 @@ class Desired(BaseModel):
 
 
 class UploadAsk(BaseModel):
-    """A shepherd wants to store files of its attempt. folder: `checkpoints/<step>`, `model`, `shards`, `predictions`."""
+    """A shepherd wants to store files of its attempt. folder: `checkpoints/<step>`, `model`, `shards`, `evaluation`, `predictions`."""
 
     folder: str
     files: list[FileRef]

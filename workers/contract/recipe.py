@@ -135,7 +135,7 @@ class Run(Protocol):
     folder: the run folder · device: "cpu" or "cuda:0" · threads · columns: role -> dataset column · classes: the categories of the
     column in role `label` if typed category, else [] · splits: names that have rows · base_model: a local folder or None ·
     resume: a local checkpoint folder or None (and resume_step) · model_dir: an empty folder; what stands in it when train()
-    returns is the model.
+    returns is the model · evaluation_dir: an empty folder for what a report leaves out, such as the answer to every held-out row.
     """
 
     folder: Path
@@ -148,6 +148,7 @@ class Run(Protocol):
     resume: Path | None
     resume_step: int
     model_dir: Path
+    evaluation_dir: Path
 
     @property
     def should_stop(self) -> bool:

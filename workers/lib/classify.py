@@ -1,17 +1,14 @@
 """Measuring a classifier, the same for texts and images."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from workers.contract.recipe import Run
-from workers.lib import device, metrics
+from workers.lib import answers, device
 from workers.lib.loop import Stopped
-
-WORST = 20  # wrong answers a report keeps
 
 
 def class_weights(targets: NDArray[np.int64], classes: int) -> torch.Tensor:
@@ -29,28 +26,16 @@ def measure(
     targets: NDArray[np.int64],
     labels: list[str],
     precision: str,
-    numbers: NDArray[np.int64] | None = None,
-) -> dict[str, Any]:
-    """The report (see `metrics.report`) over the rows in `batches`. Raises Stopped when the run is asked to stop.
-
-    numbers: each row's place in its split; with them the report has `worst`, the wrong answers the model was surest of.
-    """
-    worst: list[tuple[float, int, int, int]] = []
-    matrix = np.zeros((len(labels), len(labels)), np.int64)
-    loss, where = 0.0, torch.device(run.device)
+) -> answers.Answers:
+    """What the model says of every row; `batches` hold each row once. Raises Stopped when the run is asked to stop."""
+    found = answers.Answers.of(labels, targets)
+    where = torch.device(run.device)
     for rows in batches:
         if run.should_stop:
             raise Stopped
         with device.autocast(where, precision):
             logits = logits_of(rows).float()
-        loss += float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows]).to(where), reduction="sum"))
-        scores, guesses = (each.cpu().numpy() for each in logits.softmax(-1).max(-1))
-        matrix += metrics.confusion(targets[rows], guesses, len(labels))
-        if numbers is not None:
-            wrong = np.flatnonzero(guesses != targets[rows])
-            worst += [(float(scores[at]), int(numbers[rows[at]]), int(targets[rows[at]]), int(guesses[at])) for at in wrong]
-            worst = sorted(worst, key=lambda each: (-each[0], each[1]))[:WORST]
-    found = metrics.report(matrix, labels, loss / max(1, int(matrix.sum())))
-    if numbers is not None:
-        found["worst"] = [{"row": row, "actual": labels[a], "predicted": labels[p], "score": score} for score, row, a, p in worst]
+        found.loss += float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows]).to(where), reduction="sum"))
+        scores, guesses = logits.softmax(-1).max(-1)
+        found.scores[rows], found.guesses[rows] = scores.cpu().numpy(), guesses.cpu().numpy()
     return found

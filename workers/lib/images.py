@@ -81,7 +81,7 @@ class Split(NamedTuple):
 
     pixels: Pixels
     targets: NDArray[np.int64]
-    numbers: NDArray[np.int64] | None = None
+    numbers: NDArray[np.int64]
 
 
 def read(run: Run, split: str, size: int, names: list[str], folder: Path) -> Split:

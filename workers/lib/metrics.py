@@ -6,11 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 TABLE_MAX = 30
+BINS = 15  # of confidence, as the field counts calibration errors
 
 
 def confusion(actual: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """(classes, classes) counts; rows are the true class, columns the predicted one."""
     return np.bincount(actual * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def calibration_error(scores: NDArray[np.float32], hits: NDArray[np.bool_]) -> float:
+    """How far confidence is from being right, 0 to 1 (ECE): rows in bins of like confidence, |share right - mean confidence| over them.
+
+    scores: the probability of each row's predicted class · hits: whether it was right.
+    """
+    bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(bins, hits.astype(np.float64), BINS) - np.bincount(bins, scores.astype(np.float64), BINS)
+    return float(np.abs(gaps).sum() / max(1, len(scores)))
 
 
 def report(matrix: NDArray[np.int64], labels: list[str], loss: float) -> dict[str, Any]:
@@ -34,8 +45,9 @@ def report(matrix: NDArray[np.int64], labels: list[str], loss: float) -> dict[st
 
 
 def headline(found: dict[str, Any], prefix: str) -> dict[str, float]:
-    """The report's numbers as metrics: `eval/accuracy`, …"""
-    return {f"{prefix}/{key}": float(found[key]) for key in ("loss", "accuracy", "f1_macro")}
+    """The report's numbers as metrics: `eval/accuracy`, … Calibration is measured once, on held-out rows."""
+    keys = ("loss", "accuracy", "f1_macro", *(("calibration_error",) if prefix == "test" else ()))
+    return {f"{prefix}/{key}": float(found[key]) for key in keys}
 
 
 def matrix(found: dict[str, Any]) -> str:

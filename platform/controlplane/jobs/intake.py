@@ -20,7 +20,7 @@ from workers.contract.names import LOG_LINE_MAX
 
 KEYS_MAX = 1000
 KEEP_CHECKPOINTS = 2
-FOLDERS = ("model", "shards", "predictions", "checkpoints/")
+FOLDERS = ("model", "shards", "evaluation", "predictions", "checkpoints/")
 
 
 def take(allocation: Allocation, batch: Batch) -> tuple[Desired, list[Event]]:

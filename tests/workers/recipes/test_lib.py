@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from workers.lib import device, metrics, request, text, vocabulary  # noqa: E402
+from workers.lib import device, explain, metrics, request, text, vocabulary  # noqa: E402
 from workers.lib.classify import class_weights  # noqa: E402
 from workers.lib.text import Rows  # noqa: E402
 
@@ -110,6 +110,25 @@ def test_a_report_agrees_with_scikit_learn() -> None:
     expected = precision_recall_fscore_support(actual, predicted, labels=range(6), zero_division=0)
     assert [row["recall"] for row in found["classes"]] == pytest.approx(expected[1].tolist())
     assert "| a |" in metrics.markdown(found, "test")
+
+
+def test_calibration_is_the_gap_between_confidence_and_being_right() -> None:
+    sure, half = np.full(10, 1.0, np.float32), np.full(10, 0.55, np.float32)
+    assert metrics.calibration_error(sure, np.arange(10) < 8) == pytest.approx(0.2)
+    assert metrics.calibration_error(np.concatenate([sure, half]), np.arange(20) < 10) == pytest.approx(0.55 / 2)
+    assert metrics.calibration_error(np.zeros(0, np.float32), np.zeros(0, bool)) == 0
+
+
+def test_a_text_falls_into_words_characters_or_runs_of_them() -> None:
+    def shown(text: str, most: int) -> list[str]:
+        return [text[start:end] for start, end in explain.pieces(text, most)]
+
+    assert shown("Not bad, isn't it?! 😀", 64) == ["Not", "bad", ",", "isn't", "it", "?!", "😀"]
+    assert shown("五星好评ok？", 64) == ["五", "星", "好", "评", "ok", "？"]
+    assert shown("a b c d e", 2) == ["a b c", "d e"]
+    assert shown(" ", 4) == []
+    assert len(explain.pieces("x " * 5000, explain.most_pieces(512))) <= 16
+    assert max(end for _, end in explain.pieces("字" * 5000, 64)) == explain.CHARACTERS_MAX
 
 
 def test_class_weights_make_classes_equal() -> None:

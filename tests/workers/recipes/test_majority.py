@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import orjson
+import pyarrow.parquet as parquet
 import pytest
 
 from tests.fakes import FakeRun
@@ -24,6 +25,11 @@ def test_it_learns_the_most_frequent_class(run: FakeRun) -> None:
     assert found["test/accuracy"] == pytest.approx(0.75)
     assert found["test/f1_macro"] == pytest.approx((2 * 0.75 / 1.75) / 2)
     assert run.series("eval/accuracy") == {1: pytest.approx(0.75)}
+    report = orjson.loads((run.model_dir / "evaluation.json").read_bytes())
+    assert report["confusion_matrix"]["counts"] == [[0, 2], [0, 6]]
+    assert found["test/calibration_error"] == pytest.approx(0, abs=1e-6)
+    assert [line["row"] for line in report["worst"]] == [0, 4]
+    assert parquet.read_table(run.evaluation_dir / "answers.parquet").num_rows == 8
     assert run.card_text
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow.parquet as parquet
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -67,6 +68,30 @@ def test_it_learns_and_reports(trained: tuple[FakeRun, dict[str, float]]) -> Non
     assert report["confusion_matrix"]["counts"] == [[12, 0], [0, 12]]
     assert "| neg |" in run.card_text
     assert any(found.best for found in run.checkpoints)
+    assert 0 <= found["test/calibration_error"] == report["calibration_error"] < 0.5
+    kept = parquet.read_table(run.evaluation_dir / "answers.parquet").to_pylist()
+    assert sorted(row["row"] for row in kept) == list(range(24))
+    assert {(row["actual"], row["predicted"]) for row in kept} == {("pos", "pos"), ("neg", "neg")}
+    assert [row["score"] for row in kept] == sorted((row["score"] for row in kept), reverse=True), "the surest first"
+
+
+def test_the_words_that_decided_a_wrong_answer_are_found(trained: tuple[FakeRun, dict[str, float]], tmp_path: Path) -> None:
+    """Rows with the wrong label on purpose: what speaks for the class the model names are the words it learned that class by."""
+    wrong = [
+        {"review": "第 9 item bad poor 很差", "stars": "pos"},
+        {"review": "good", "stars": "neg"},
+        {"review": "不 见 clean 满意", "stars": "neg"},
+    ]
+    found = train.evaluate(run_at(tmp_path / "run", rows={"test": wrong}), "test", trained[0].model_dir)
+    worst = {line["row"]: line for line in found["report"]["worst"]}
+    assert set(worst) == {0, 1, 2}
+    assert "words" not in worst[1], "one word is the whole text"
+    for row, names in ((0, {"bad", "poor", "很", "差"}), (2, {"clean", "满", "意"})):
+        text = wrong[row]["review"]
+        effects = {text[start:end]: effect for start, end, effect in worst[row]["words"]}
+        assert "".join(effects) == text.replace(" ", "")
+        assert max(effects, key=lambda word: effects[word]) in names
+        assert sum(effects[word] for word in names) > 0
 
 
 def test_from_pretrained_opens_the_folder_with_the_same_predictions(trained: tuple[FakeRun, dict[str, float]]) -> None:

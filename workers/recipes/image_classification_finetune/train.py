@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from workers.contract.recipe import Run
-from workers.lib import classify, device, images, labels, loop, metrics, plan
+from workers.lib import answers, classify, device, images, labels, loop, metrics, plan
 from workers.recipes.image_classification_finetune import model
 from workers.recipes.image_classification_finetune.spec import ImageClassificationFinetune
 
@@ -76,11 +76,10 @@ class Training:
             found[-2:] = [np.concatenate(found[-2:])]
         return found
 
-    def measure(self, split: images.Split) -> dict[str, Any]:
-        return measure(self.run, self.classifier, split, self.precision)
-
     def evaluate(self) -> dict[str, float]:
-        return metrics.headline(self.measure(self.validation), "eval") if self.validation else {}
+        if not self.validation:
+            return {}
+        return metrics.headline(ask(self.run, self.classifier, self.validation, self.precision).report(), "eval")
 
     def run_all(self) -> dict[str, float]:
         criterion = torch.nn.CrossEntropyLoss(self._class_weights(), label_smoothing=self.spec.label_smoothing)
@@ -113,20 +112,27 @@ class Training:
         if split is None:
             self.run.card("No held-out pictures: nothing was measured.")
             return {}
-        found = self.measure(split)
+        found = measure(self.run, self.classifier, split, self.precision)
         (self.run.model_dir / "evaluation.json").write_text(json.dumps({"split": name, **found}, ensure_ascii=False), encoding="utf-8")
         self.run.sample(step, title=f"confusion matrix, {name}", prompt="", output=metrics.matrix(found))
         self.run.card(f"Pictures of {self.size} x {self.size} pixels, three channels.\n\n{metrics.markdown(found, name)}")
         return metrics.headline(found, "test") if name == "test" else {}
 
 
-def measure(run: Run, classifier: model.Classifier, split: images.Split, precision: str) -> dict[str, Any]:
-    """The report over one split. Raises Stopped."""
+def ask(run: Run, classifier: model.Classifier, split: images.Split, precision: str) -> answers.Answers:
+    """The classifier's answer to every picture. Raises Stopped."""
     classifier.model.eval()  # type: ignore[no-untyped-call]
     rows = max(1, EVALUATION_PIXELS // classifier.preparation.size**2)
     order = np.arange(len(split.targets))
     batches = (order[at : at + rows] for at in range(0, len(order), rows))
-    return classify.measure(run, partial(classifier.logits, split), batches, split.targets, classifier.labels, precision, split.numbers)
+    return classify.measure(run, partial(classifier.logits, split), batches, split.targets, classifier.labels, precision)
+
+
+def measure(run: Run, classifier: model.Classifier, split: images.Split, precision: str) -> dict[str, Any]:
+    """The report over held-out pictures; every answer goes to the evaluation's folder."""
+    found = ask(run, classifier, split, precision)
+    found.write(run.evaluation_dir, split.numbers)
+    return found.report(split.numbers)
 
 
 def plan_of(spec: ImageClassificationFinetune, run: Run, precision: str) -> plan.Plan:

@@ -18,7 +18,7 @@ class Split(NamedTuple):
 
     rows: Rows
     targets: NDArray[np.int64]
-    numbers: NDArray[np.int64] | None = None
+    numbers: NDArray[np.int64]
 
 
 def texts(run: Run, split: str) -> Iterator[str]:

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from workers.contract.recipe import Run
-from workers.lib import classify, device, labels, loop, metrics, plan, text, vocabulary
-from workers.recipes.text_classification_finetune import data, model
+from workers.lib import answers, classify, device, labels, loop, metrics, plan, text, vocabulary
+from workers.recipes.text_classification_finetune import data, explain, model
 from workers.recipes.text_classification_finetune.spec import TextClassificationFinetune
 
 EVALUATION_TOKENS = 8192  # of one batch when measuring
@@ -58,7 +58,7 @@ class Training:
     def _read(self, split: str) -> data.Split:
         if not self.run.splits.get(split):
             self.run.log(f"the dataset has no {split} rows: nothing is measured on it", "warning")
-            return data.Split(text.Rows.of([]), np.zeros(0, np.int64))
+            return data.Split(text.Rows.of([]), np.zeros(0, np.int64), np.zeros(0, np.int64))
         return data.read(self.run, split, self.classifier)
 
     def _say_what(self) -> None:
@@ -85,11 +85,10 @@ class Training:
         """Of a batch, padding included."""
         return float(len(batch) * self.rows.lengths[batch].max())
 
-    def measure(self, split: data.Split) -> dict[str, Any]:
-        return measure(self.run, self.classifier, split, self.precision)
-
     def evaluate(self) -> dict[str, float]:
-        return metrics.headline(self.measure(self.validation), "eval") if len(self.validation.targets) else {}
+        if not len(self.validation.targets):
+            return {}
+        return metrics.headline(ask(self.run, self.classifier, self.validation, self.precision).report(), "eval")
 
     def run_all(self) -> dict[str, float]:
         weights = self._class_weights()
@@ -118,7 +117,8 @@ class Training:
         if not self.run.splits.get(split):
             self.run.card("No held-out rows: nothing was measured.")
             return {}
-        found = self.measure(self._read("test") if split == "test" else self.validation)
+        rows = self._read("test") if split == "test" else self.validation
+        found = measure(self.run, self.classifier, split, rows, self.precision)
         write_report(self.run.model_dir, {"split": split, **found})
         self.run.sample(step, title=f"confusion matrix, {split}", prompt="", output=metrics.matrix(found))
         given = self.classifier.prefix
@@ -151,18 +151,26 @@ def write_report(folder: Path, found: dict[str, Any]) -> None:
     (folder / "evaluation.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
 
 
-def measure(run: Run, classifier: model.Classifier, split: data.Split, precision: str) -> dict[str, Any]:
-    """The report over one split. Raises Stopped."""
+def ask(run: Run, classifier: model.Classifier, rows: data.Split, precision: str) -> answers.Answers:
+    """The classifier's answer to every row. Raises Stopped."""
     classifier.model.eval()  # type: ignore[no-untyped-call]
-    batches = text.pieces(split.rows.lengths, EVALUATION_TOKENS)
-    return classify.measure(
-        run, partial(classifier.logits, split.rows), batches, split.targets, classifier.labels, precision, split.numbers
-    )
+    batches = text.pieces(rows.rows.lengths, EVALUATION_TOKENS)
+    return classify.measure(run, partial(classifier.logits, rows.rows), batches, rows.targets, classifier.labels, precision)
+
+
+def measure(run: Run, classifier: model.Classifier, split: str, rows: data.Split, precision: str) -> dict[str, Any]:
+    """The report over held-out rows, with the words that decided the worst ones; every answer goes to the evaluation's folder."""
+    found = ask(run, classifier, rows, precision)
+    found.write(run.evaluation_dir, rows.numbers)
+    report = found.report(rows.numbers)
+    explain.add_words(run, split, classifier, report, precision)
+    return report
 
 
 def evaluate(run: Run, split: str, folder: Path) -> dict[str, Any]:
     """{metrics: {test/accuracy, …}, report} of a model folder on one split of a dataset."""
     place = device.prepare(run.device, run.threads)
     classifier = model.Classifier.load(folder, place, torch.float32)
-    found = measure(run, classifier, data.read(run, split, classifier), device.resolve_precision("auto", place))
+    rows = data.read(run, split, classifier)
+    found = measure(run, classifier, split, rows, device.resolve_precision("auto", place))
     return {"metrics": metrics.headline(found, "test"), "report": {"split": split, **found}}

@@ -5,15 +5,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workers.contract.recipe import Run, UserError
-from workers.lib import labels
+from workers.lib import answers, labels, metrics
 from workers.recipes.text_classification_majority.spec import TextClassificationMajority
 
 Counts = Counter[str]
 
 
 def train(run: Run, spec: TextClassificationMajority) -> dict[str, float]:
-    """The held-out metrics under test/…; run.model_dir holds `config.json` with the counts."""
+    """The held-out metrics under test/…; run.model_dir holds `config.json` with the counts, and `evaluation.json`."""
     counts, steps = Counter[str](), 0
     for batch in run.batches("train"):
         counts.update(name for name in (labels.name_of(value, run.classes) for value in batch["label"]) if name is not None)
@@ -31,8 +33,9 @@ def train(run: Run, spec: TextClassificationMajority) -> dict[str, float]:
     measured = {}
     for split, prefix in (("validation", "eval"), ("test", "test")):
         if run.splits.get(split):
-            answer = evaluate(run, split, run.model_dir)
-            measured.update({key.replace("test/", f"{prefix}/"): value for key, value in answer["metrics"].items()})
+            found = evaluate(run, split, run.model_dir)["report"]
+            measured.update(metrics.headline(found, prefix))
+            (run.model_dir / "evaluation.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
     _finish(run, steps, measured, names)
     return {key: value for key, value in measured.items() if key.startswith("test/")}
 
@@ -68,19 +71,22 @@ def _finish(run: Run, steps: int, measured: dict[str, float], names: list[str]) 
 
 
 def evaluate(run: Run, split: str, model: Path) -> dict[str, Any]:
-    """{metrics: {test/accuracy, test/f1_macro}, report} of the model folder on one split. Macro-F1: mean over classes, true or predicted.
+    """{metrics: {test/accuracy, …}, report} of the model folder on one split; every answer goes to the evaluation's folder.
 
-    Raises UserError `no_labels` when no row of the split has a label.
+    Rows with a label unknown to training are left out, as by every classifier. Raises UserError `no_labels` when no row is left.
     """
     counts: dict[str, int] = json.loads((model / "config.json").read_text(encoding="utf-8"))["counts"]
-    guess = max(counts, key=counts.__getitem__)
-    truth = Counter[str]()
-    for batch in run.batches(split):
-        truth.update(name for name in (labels.name_of(value, run.classes) for value in batch["label"]) if name is not None)
-    if not truth:
-        raise UserError("no_labels", f"no row of the split {split} has a label", "Choose another split or label column.", {"split": split})
-    rows, hits = truth.total(), truth[guess]
-    f1 = 2 * hits / (rows + hits) / len({*truth, guess})
-    found = {"accuracy": hits / rows, "f1_macro": f1}
-    metrics = {f"test/{key}": value for key, value in found.items()}
-    return {"metrics": metrics, "report": {**found, "rows": rows, "predicted": guess, "support": dict(truth)}}
+    names, shares = list(counts), np.asarray(list(counts.values())) / sum(counts.values())
+    targets = np.asarray(
+        [number for batch in run.batches(split) for number in labels.indices(batch["label"], names, run.classes)], np.int64
+    )
+    numbers = np.flatnonzero(targets >= 0)
+    if not len(numbers):
+        message = f"no row of the split {split} has a label training has seen"
+        raise UserError("no_labels", message, "Choose another split or label column.", {"split": split})
+    found = answers.Answers.of(names, targets[numbers])
+    found.guesses[:], found.scores[:] = shares.argmax(), shares.max()
+    found.loss = float(-np.log(shares[found.targets]).sum())
+    found.write(run.evaluation_dir, numbers)
+    report = {"split": split, **found.report(numbers)}
+    return {"metrics": metrics.headline(report, "test"), "report": report}
