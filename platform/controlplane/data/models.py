@@ -30,6 +30,7 @@ class Dataset(WorkspaceOwned):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="dataset_name_per_workspace")]
+        indexes = [models.Index(fields=["workspace", "created_at"], name="dataset_list")]
 
     def __str__(self) -> str:
         return self.name
@@ -69,7 +70,12 @@ class DatasetVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["dataset", "version"], name="version_per_dataset")]
-        indexes = [models.Index(fields=["dataset", "content_key"], name="version_by_content")]
+        indexes = [
+            models.Index(fields=["dataset", "content_key"], name="version_by_content"),
+            models.Index(fields=["state", "created_at"], name="dataset_version_by_state"),
+            # What lists ask of the newest version of every dataset, answered without reading the row, whose statistics may be long.
+            models.Index(fields=["dataset", "-version", "created_at", "format", "state", "size_bytes"], name="dataset_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.dataset.name}@{self.version}"

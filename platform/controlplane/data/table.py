@@ -1,10 +1,11 @@
 """The list of datasets: each with its newest version, what kind of data it is, its health, and how many jobs used it."""
 
+from collections import Counter
 from typing import Any
 
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import CharField, Count, F, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.fields.json import KeyTransform
-from django.db.models.functions import Coalesce, Left, StrIndex
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
@@ -79,10 +80,13 @@ def _jobs(rows: list[Any]) -> dict[str, int]:
     """Dataset → how many training jobs used a version of it."""
     if not rows:
         return {}
-    name = Left("dataset", StrIndex("dataset", Value("@"), output_field=IntegerField()) - 1)
-    trained = Job.objects.filter(workspace_id=rows[0].workspace_id, kind="train", dataset__contains="@")
-    counted = trained.annotate(of=name).filter(of__in=[row.name for row in rows]).values_list("of").annotate(n=Count("pk")).order_by()
-    return dict(counted)
+    reference = Concat("dataset__name", Value("@"), Cast("version", CharField()))
+    references = DatasetVersion.objects.filter(dataset__in=[row.pk for row in rows]).values_list(reference)
+    trained = Job.objects.filter(workspace_id=rows[0].workspace_id, dataset__in=references, kind="train")
+    used: Counter[str] = Counter()
+    for version, jobs in trained.values_list("dataset").annotate(n=Count("pk")).order_by():
+        used[version.partition("@")[0]] += jobs
+    return used
 
 
 def _line(row: Any, version: Any, jobs: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Schema
 from ninja.responses import Status
@@ -11,7 +11,7 @@ from pydantic import Field
 from controlplane.errors import Problem, not_found
 from controlplane.jobs import forecast, logs, metrics, scheduler, services
 from controlplane.jobs import workers as hosts
-from controlplane.jobs.models import Job, Worker
+from controlplane.jobs.models import Attempt, Job, Worker
 from controlplane.jobs.schemas import job_json, when, worker_json
 from controlplane.jobs.store import rfc3339
 from controlplane.paging import ListQuery, listing
@@ -76,14 +76,15 @@ def the_job(request: HttpRequest, number: str) -> Job:
 @router.get("/jobs", summary="List jobs")
 @needs("viewer", scope="read")
 def list_jobs(request: HttpRequest, ws: str, query: Query[JobList]) -> Any:
-    rows = visible(request)
+    rows = visible(request).prefetch_related(Prefetch("attempts", Attempt.objects.only("job_id", "number")))
     rows = rows.filter(kind=query.kind) if query.kind else rows.exclude(kind="serve")
     if query.recipe:
         rows = rows.filter(recipe=query.recipe)
     if query.dataset:
         rows = rows.filter(dataset=query.dataset)
     sorts = {"created_at": "created_at", "created": "created_at", "id": "number", "name": "name", "state": "state"}
-    return listing(rows, query, show=job_json, sorts=sorts, search=["name", "recipe", "dataset"], states=[s.value for s in JobState])
+    states = [s.value for s in JobState]
+    return listing(rows, query, show=job_json, sorts=sorts, default="-id", search=["name", "recipe", "dataset"], states=states)
 
 
 @router.get("/jobs/{id}", summary="One job")

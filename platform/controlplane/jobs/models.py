@@ -81,6 +81,7 @@ class Job(WorkspaceOwned):
             models.Index(fields=["priority", "queued_at"], name="job_queue", condition=Q(state="queued")),
             models.Index(fields=["workspace", "state", "-number"], name="job_list"),
             models.Index(fields=["workspace", "name"], name="job_by_name"),
+            models.Index(fields=["workspace", "dataset", "kind"], name="job_by_dataset"),
         ]
 
     def __str__(self) -> str:

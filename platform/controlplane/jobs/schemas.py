@@ -5,7 +5,7 @@ from typing import Any
 
 from controlplane.jobs.models import Job, Worker
 from controlplane.jobs.scheduler import ONLINE
-from controlplane.jobs.transitions import newest, now
+from controlplane.jobs.transitions import now
 from workers.contract.states import JobState
 
 
@@ -34,7 +34,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "reason": job.reason,
         "progress": {key: job.progress.get(key) for key in ("step", "total_steps", "epoch", "eta_seconds")},
         "error": job.error,
-        "attempt": newest(job),
+        "attempt": max((attempt.number for attempt in job.attempts.all()), default=0),  # lists prefetch them
         "metrics": job.metrics,
         "model": job.model or None,
         "cursor": job.cursor,

@@ -63,12 +63,16 @@ class ResultQuery(Schema):
 
 def visible(request: HttpRequest) -> "QuerySet[Model]":
     rows: QuerySet[Model] = Model.objects.visible_to(request.user).filter(workspace=request.workspace)  # type: ignore[attr-defined]
+    return rows.select_related("created_by")
+
+
+def with_versions(rows: "QuerySet[Model]") -> "QuerySet[Model]":
     versions = ModelVersion.objects.select_related("model", "job", "created_by").order_by("-version")
-    return rows.select_related("created_by").prefetch_related(Prefetch("versions", versions, to_attr="newest_first"))
+    return rows.prefetch_related(Prefetch("versions", versions, to_attr="newest_first"))
 
 
 def the_model(request: HttpRequest, name: str) -> Model:
-    model = visible(request).filter(name=name).first()
+    model = with_versions(visible(request)).filter(name=name).first()
     if model is None:
         raise not_found("model")
     return model
@@ -97,7 +101,7 @@ def bring(request: HttpRequest, response: HttpResponse, ws: str, body: BringIn) 
 @router.get("/models", summary="List models")
 @needs("viewer", scope="read")
 def list_models(request: HttpRequest, ws: str, query: Query[ModelList]) -> Any:
-    rows = visible(request)
+    rows = with_versions(visible(request))
     if query.task:
         rows = rows.filter(task=query.task)
     if query.state:

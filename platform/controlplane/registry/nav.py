@@ -78,8 +78,10 @@ def first_step(workspace: Any) -> dict[str, Any]:
 
 @slots.card("models")
 def recent(request: HttpRequest) -> slots.Card | None:
-    rows = ModelVersion.objects.filter(model__workspace=request.workspace).select_related("model").order_by("-created_at")[:5]  # type: ignore[attr-defined]
-    return slots.Card("registry/recent.html", {"versions": list(rows)}) if rows else None
+    rows = ModelVersion.objects.filter(model__workspace=request.workspace)  # type: ignore[attr-defined]
+    newest = list(rows.order_by("-pk").values_list("pk", flat=True)[:5])  # sorted by what the index holds, not with whole rows
+    versions = rows.filter(pk__in=newest).select_related("model").defer("card", "files", "config").order_by("-pk")
+    return slots.Card("registry/recent.html", {"versions": list(versions)}) if newest else None
 
 
 def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import nh3
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -55,8 +56,12 @@ def models(request: HttpRequest, ws: str) -> HttpResponse:
     rows = visible(request)
     if request.GET.get("task"):
         rows = rows.filter(task=request.GET["task"])
+    versions: Any = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-version")
+    rows = rows.annotate(newest=Subquery(versions.values("pk")[:1]))
     found = listing(rows, asked(request), show=lambda row: row, sorts={"created_at": "created_at"}, search=["name", "title", "task"])
-    context = {"nav": "models", "crumbs": [(_("Registry"), "")], "may_edit": request.role.includes(Role.EDITOR), **found}  # type: ignore[attr-defined]
+    newest = ModelVersion.objects.defer("card", "files", "config", "metrics").in_bulk([row.newest for row in found["items"]])
+    items = [(row, newest.get(row.newest)) for row in found["items"]]
+    context = {"nav": "models", "crumbs": [(_("Registry"), "")], "may_edit": request.role.includes(Role.EDITOR), **found, "items": items}  # type: ignore[attr-defined]
     return page(request, "registry/list.html", context, parts=("rows",))
 
 
