@@ -9,6 +9,8 @@ FileFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "txt", "images", 
 ColumnType = Literal["text", "category", "integer", "number", "boolean", "timestamp", "image", "audio", "list", "struct"]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Fix = Literal["drop_duplicates", "drop_leaks", "drop_conflicts", "drop_empty", "mask_personal"]
+FIXES: tuple[Fix, ...] = ("drop_duplicates", "drop_leaks", "drop_conflicts", "drop_empty", "mask_personal")
 
 ENCODINGS = frozenset(
     """ascii utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 gb18030 gbk gb2312 hz big5 big5hkscs shift_jis euc_jp iso2022_jp euc_kr cp949
@@ -54,7 +56,7 @@ class SplitRule(BaseModel):
 class PrepareOptions(BaseModel):
     """The options of a dataset version. delimiter: of CSV fields, or of TXT rows (`\\n\\n`: a row ends at a blank line).
 
-    columns: column -> type, for those the guess would get wrong; seed: of the split.
+    columns: column -> type, for those the guess would get wrong; seed: of the split; fixes: what is dropped or masked, None = nothing.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -65,6 +67,13 @@ class PrepareOptions(BaseModel):
     columns: dict[str, ColumnType] = {}
     split: SplitRule | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
+    fixes: list[Fix] | None = Field(default=None, max_length=len(FIXES))
+
+    @field_validator("fixes")
+    @classmethod
+    def _ordered(cls, fixes: list[Fix] | None) -> list[Fix] | None:
+        """The same fixes in any order are the same options; none at all is nothing said."""
+        return [fix for fix in FIXES if fix in (fixes or ())] or None
 
     @field_validator("encoding")
     @classmethod

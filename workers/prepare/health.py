@@ -1,15 +1,87 @@
-"""What would mislead a training: rows that come twice, training rows that are also in test, equal inputs with different labels."""
+"""What would mislead a training: rows that come twice, training rows also in test, equal inputs with different labels, empty rows."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from workers.contract.options import SPLITS
-from workers.prepare.hashing import Hashes, combine, distinct, hash_array
+from workers.contract.options import SPLITS, Fix
+from workers.prepare.hashing import Hashes, combine, hash_array
 
 CAP = 1_000_000  # rows kept; beyond it a share of the hash space is, and the counts are scaled up
+LISTED = 100  # rows of each finding that are named
+DROPS: dict[Fix, int] = {"drop_duplicates": 1, "drop_leaks": 2, "drop_conflicts": 4, "drop_empty": 8}  # fix → its bit in a row's flags
+_TEST = SPLITS.index("test")
+
+
+class Rows(NamedTuple):
+    """Some rows: hashes of inputs and label, split (an index into SPLITS), number within it, whether every input is empty."""
+
+    inputs: Hashes
+    labels: Hashes
+    splits: NDArray[np.int8]
+    numbers: NDArray[np.int64]
+    empty: NDArray[np.bool_]
+
+    def at(self, chosen: Any) -> "Rows":
+        return Rows(*(part[chosen] for part in self))
+
+
+def read(
+    batch: pa.RecordBatch,
+    inputs: list[str],
+    label: str | None,
+    hashes: dict[str, Hashes],
+    splits: NDArray[np.int8],
+    numbers: NDArray[np.int64],
+) -> Rows:
+    """The rows of a batch. hashes: of columns that have been hashed already."""
+
+    def of(name: str) -> Hashes:
+        return hashes[name] if name in hashes else hash_array(batch.column(name))
+
+    found = np.zeros(batch.num_rows, np.uint64)
+    for name in inputs:
+        found = combine(found, of(name))
+    labels = of(label) if label else np.zeros(batch.num_rows, np.uint64)
+    return Rows(found, labels, splits, numbers, _empty(batch, inputs))
+
+
+def _empty(batch: pa.RecordBatch, inputs: list[str]) -> NDArray[np.bool_]:
+    """Rows of which every input is missing or blank."""
+    left = np.full(batch.num_rows, bool(inputs))
+    for name in inputs:
+        if not left.any():
+            break
+        column = batch.column(name)
+        blank = column.is_null()
+        if pa.types.is_string(column.type):
+            blank = pc.or_(blank, pc.equal(pc.utf8_trim_whitespace(column.fill_null("")), ""))
+        left &= blank.to_numpy(zero_copy_only=False)
+    return left
+
+
+def judge(rows: Rows, labelled: bool) -> tuple[Rows, NDArray[np.uint8], NDArray[np.int64]]:
+    """(the rows in the order of their inputs, the bits of DROPS for each, the number of its group of equal inputs).
+
+    Of equal rows one stays, so that its place in test is the last to be given up: test before validation before train, then the first.
+    """
+    rows = rows.at(np.lexsort((rows.numbers, -rows.splits, rows.labels, rows.inputs)))
+    fresh = np.ones(len(rows.inputs), np.bool_)
+    fresh[1:] = rows.inputs[1:] != rows.inputs[:-1]
+    other = fresh.copy()
+    other[1:] |= rows.labels[1:] != rows.labels[:-1]
+    group = np.cumsum(fresh) - 1
+    tested = np.bincount(group, rows.splits == _TEST) > 0
+    unclear = np.bincount(group, other) > 1
+    flags = (~other).astype(np.uint8) * DROPS["drop_duplicates"]
+    flags |= (tested[group] & (rows.splits != _TEST)).astype(np.uint8) * np.uint8(DROPS["drop_leaks"])
+    if labelled:
+        flags |= unclear[group].astype(np.uint8) * np.uint8(DROPS["drop_conflicts"])
+    flags |= rows.empty.astype(np.uint8) * np.uint8(DROPS["drop_empty"])
+    return rows, flags, group
 
 
 class Health:
@@ -18,60 +90,72 @@ class Health:
     def __init__(self, label: str | None, inputs: list[str]) -> None:
         self._label, self._inputs = label, inputs
         self._level = self._waiting = 0
-        self._pieces: list[tuple[Hashes, Hashes, NDArray[np.int8]]] = []
+        self._pieces: list[Rows] = []
+        self._judged: tuple[Rows, NDArray[np.uint8], NDArray[np.int64]] | None = None
 
-    def feed(self, batch: pa.RecordBatch, hashes: dict[str, Hashes], splits: NDArray[np.int8]) -> None:
-        """splits: indices into SPLITS, one for each row. hashes: of columns that have been hashed already."""
-
-        def of(name: str) -> Hashes:
-            return hashes[name] if name in hashes else hash_array(batch.column(name))
-
-        inputs = np.zeros(batch.num_rows, np.uint64)
-        for name in self._inputs:
-            inputs = combine(inputs, of(name))
-        labels = of(self._label) if self._label else np.zeros(batch.num_rows, np.uint64)
-        self._keep(inputs, labels, splits)
-
-    def _keep(self, inputs: Hashes, labels: Hashes, splits: NDArray[np.int8]) -> None:
-        chosen = (inputs & np.uint64((1 << self._level) - 1)) == 0
-        self._pieces.append((inputs[chosen], labels[chosen], splits[chosen]))
-        self._waiting += int(chosen.sum())
+    def feed(self, batch: pa.RecordBatch, hashes: dict[str, Hashes], splits: NDArray[np.int8], numbers: NDArray[np.int64]) -> None:
+        """splits: indices into SPLITS, numbers: the place within the split, one of each for each row."""
+        piece = read(batch, self._inputs, self._label, hashes, splits, numbers)
+        piece = piece.at(self._sampled(piece)) if self._level else piece
+        self._pieces.append(piece)
+        self._waiting += len(piece.inputs)
         while self._waiting > CAP:
             self._level += 1
-            mask = np.uint64((1 << self._level) - 1)
-            self._pieces = [tuple(part[(piece[0] & mask) == 0] for part in piece) for piece in self._pieces]  # type: ignore[misc]
-            self._waiting = sum(len(piece[0]) for piece in self._pieces)
+            self._pieces = [piece.at(self._sampled(piece)) for piece in self._pieces]
+            self._waiting = sum(len(piece.inputs) for piece in self._pieces)
+
+    def _sampled(self, piece: Rows) -> NDArray[np.bool_]:
+        chosen: NDArray[np.bool_] = (piece.inputs & np.uint64((1 << self._level) - 1)) == 0
+        return chosen
+
+    def _judge(self) -> tuple[Rows, NDArray[np.uint8], NDArray[np.int64]]:
+        if self._judged is None:
+            whole = Rows(*(np.concatenate(parts) for parts in zip(*self._pieces, strict=True)))
+            self._pieces = []
+            self._judged = judge(whole, bool(self._label))
+        return self._judged
 
     def report(self) -> dict[str, Any]:
-        """duplicates: rows equal to an earlier one · leakage: rows of train and validation whose inputs are in test ·
-        conflicts: inputs that carry two labels · exact: False when estimated from a sample."""
-        if not self._pieces or not self._inputs:
-            return {"duplicates": 0, "leakage": 0, "conflicts": 0, "exact": True}
-        inputs, labels, splits = (np.concatenate([piece[part] for piece in self._pieces]) for part in range(3))
-        distinct_rows = len(distinct(combine(inputs, labels)))
-        test = SPLITS.index("test")
-        leaked = _also_in(inputs[splits != test], inputs[splits == test])
+        """duplicates: rows equal to another that stays · leakage: rows of train and validation whose inputs are in test ·
+        conflicts: inputs that carry two labels, conflict_rows: their rows · empty: rows without any input ·
+        dropped_by: [[fixes], rows that these and no others would drop] · exact: False when estimated from a sample."""
+        if not self._inputs or not (self._pieces or self._judged):
+            counts = dict.fromkeys(("duplicates", "leakage", "conflicts", "conflict_rows", "empty"), 0)
+            return {**counts, "dropped_by": [], "exact": True}
+        _rows, flags, group = self._judge()
         scale = 1 << self._level
+        count = {fix: int((flags & bit > 0).sum()) * scale for fix, bit in DROPS.items()}
+        sets = np.bincount(flags, minlength=16)
         return {
-            "duplicates": (len(inputs) - distinct_rows) * scale,
-            "leakage": leaked * scale,
-            "conflicts": _conflicts(inputs, labels) * scale if self._label else 0,
+            "duplicates": count["drop_duplicates"],
+            "leakage": count["drop_leaks"],
+            "conflicts": len(np.unique(group[flags & DROPS["drop_conflicts"] > 0])) * scale,
+            "conflict_rows": count["drop_conflicts"],
+            "empty": count["drop_empty"],
+            "dropped_by": [[[f for f, bit in DROPS.items() if bits & bit], int(sets[bits]) * scale] for bits in range(1, 16) if sets[bits]],
             "exact": self._level == 0,
         }
 
-
-def _also_in(these: Hashes, those: Hashes) -> int:
-    """How many of `these` are among `those`."""
-    if not len(those):
-        return 0
-    known = distinct(those)
-    place = np.minimum(np.searchsorted(known, these), len(known) - 1)
-    return int((known[place] == these).sum())
-
-
-def _conflicts(inputs: Hashes, labels: Hashes) -> int:
-    """Inputs that stand with more than one label."""
-    order = np.lexsort((labels, inputs))
-    first, second = inputs[order], labels[order]
-    same = first[1:] == first[:-1]
-    return len(distinct(first[1:][same & (second[1:] != second[:-1])]))
+    def places(self) -> dict[str, list[tuple[str, int]]]:
+        """Finding → (split, number) of its first rows, in order; the rows of a conflict stand together."""
+        if not self._inputs or not (self._pieces or self._judged):
+            return {}
+        rows, flags, group = self._judge()
+        place = rows.splits.astype(np.int64) * (1 << 56) + rows.numbers
+        first = np.full(int(group[-1]) + 1 if len(group) else 0, np.iinfo(np.int64).max)
+        np.minimum.at(first, group, place)
+        found = {}
+        for name, fix in (
+            ("duplicates", "drop_duplicates"),
+            ("leakage", "drop_leaks"),
+            ("conflicts", "drop_conflicts"),
+            ("empty", "drop_empty"),
+        ):
+            hit = np.flatnonzero(flags & DROPS[fix])  # type: ignore[index]
+            by = (place[hit], first[group[hit]]) if name == "conflicts" else (place[hit],)
+            chosen = hit[np.lexsort(by)][:LISTED]
+            if len(chosen):
+                found[name] = [
+                    (str(SPLITS[split]), int(number)) for split, number in zip(rows.splits[chosen], rows.numbers[chosen], strict=True)
+                ]
+        return found

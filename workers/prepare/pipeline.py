@@ -4,7 +4,7 @@ Memory holds a few batches, the values of columns that have few, and bounded sam
 """
 
 import time
-from collections import Counter
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from workers.contract.names import COLUMNS_MAX
 from workers.contract.options import SPLITS, PrepareOptions
 from workers.contract.orders import PrepareWork
 from workers.events import EventWriter
-from workers.prepare import intake, names_hint
-from workers.prepare.casting import arrow_type, cast
+from workers.prepare import intake
 from workers.prepare.columns import LABEL_TYPES, Column, kind_of, plain
-from workers.prepare.health import Health
+from workers.prepare.fixes import Drops, survey
+from workers.prepare.health import DROPS, Health
 from workers.prepare.intake import Intake, Part
-from workers.prepare.layout import Layout, label_of, plan
+from workers.prepare.layout import plan
+from workers.prepare.personal import Personal
 from workers.prepare.problems import excerpt, refuse
+from workers.prepare.rows import Numbering, Source
 from workers.prepare.shards import ShardWriter
 from workers.prepare.statistics import Figures, natural
 from workers.prepare.text_folders import TextFolders
@@ -38,6 +40,17 @@ class Meter:
 
     def __init__(self, events: EventWriter) -> None:
         self._events, self._began, self._last = events, time.monotonic(), 0.0
+
+    def counted(self, total: int, low: float, high: float) -> Callable[[int], None]:
+        """Told of rows as they are done, it goes from one share to the other."""
+        done = 0
+
+        def more(rows: int) -> None:
+            nonlocal done
+            done += rows
+            self.at(low + (high - low) * done / max(1, total))
+
+        return more
 
     def at(self, share: float) -> None:
         now = time.monotonic()
@@ -77,8 +90,15 @@ def prepare(work: PrepareWork, folder: Path, events: EventWriter) -> dict[str, A
         count, first = found.media.rejected_count, found.media.rejected[0]
         events.log(f"{count} file{'s' * (count > 1)} rejected; {excerpt(first['file'])}: {first['message']}", "warning")
     events.log("columns: " + ", ".join(f"{name} {type}" for name, type in list(types.items())[:50]))
-    writer = _Writer(folder / SHARDS, columns, types, layout, sum(rows))
-    writer.run(found.parts, meter)
+    chosen = options.fixes or []
+    source = Source(found.parts, columns, types, layout, masks="mask_personal" in chosen)
+    total, steps = sum(rows), 2 if set(chosen) & set(DROPS) else 1
+    drops = Drops()
+    if steps == 2:
+        drops = survey(source, folder / SPOOL, chosen, total, meter.counted(total, 0.5, 0.75))
+        events.log(f"{drops.total} of {total} rows dropped: " + ", ".join(f"{fix} {count}" for fix, count in drops.rows.items()))
+    writer = _Writer(folder / SHARDS, source, columns, drops)
+    writer.run(meter.counted(total, 1 - 0.5 / steps, 1))
     return writer.result(found)
 
 
@@ -166,43 +186,28 @@ def _first_bytes(parts: list[Part], columns: dict[str, Column]) -> dict[str, byt
 
 
 class _Writer:
-    """The second pass."""
+    """The second pass, or the third where rows are dropped."""
 
-    def __init__(self, folder: Path, columns: dict[str, Column], types: dict[str, str], layout: Layout, total: int) -> None:
-        self._columns, self._layout, self._total = columns, layout, total
-        self.types = {name: type for name, type in types.items() if name != layout.column}
-        self.label = layout.label or label_of(columns, self.types)
-        self._schema = pa.schema([(name, arrow_type(columns[name], type)) for name, type in self.types.items()])
-        few = {name for name, type in self.types.items() if type == "category" or (type in LABEL_TYPES and columns[name].few)}
-        self._figures = Figures(self.types, few, {name: columns[name].bounds for name in self.types})
-        inputs = [name for name, type in self.types.items() if name != self.label and not (names_hint.is_id(name) and type != "text")]
-        self._health = Health(self.label, inputs)
-        self._writers = [ShardWriter(folder, split, self._schema) for split in SPLITS]
-        self._sorter = layout.assigner()
+    def __init__(self, folder: Path, source: Source, columns: dict[str, Column], drops: Drops) -> None:
+        self._columns, self._source, self._drops = columns, source, drops
+        types = source.types
+        few = {name for name, type in types.items() if type == "category" or (type in LABEL_TYPES and columns[name].few)}
+        self._figures = Figures(types, few, source.bounds())
+        self._health = Health(source.label, source.inputs)
+        self._personal = Personal(source.personal)
+        self._writers = [ShardWriter(folder, split, source.schema) for split in SPLITS]
+        self._numbers = Numbering()
 
-    def run(self, parts: list[Part], meter: Meter) -> None:
-        done = 0
-        for part in parts:
-            offset = 0
-            for batch in part.table.batches():
-                marks = batch.column(self._layout.column).cast(pa.string()) if self._layout.column else None
-                final = self._cast(batch, part.table.name, offset)
-                splits = self._sorter.sort(final, marks, part.split)
-                self._health.feed(final, self._figures.feed(final, splits), splits)
-                self._write(final, splits)
-                offset += batch.num_rows
-                done += batch.num_rows
-                meter.at(0.5 + 0.5 * done / self._total)
-
-    def _cast(self, batch: pa.RecordBatch, file: str, offset: int) -> pa.RecordBatch:
-        arrays = []
-        for name, type in self.types.items():
-            index = batch.schema.get_field_index(name)
-            if index < 0:
-                arrays.append(pa.nulls(batch.num_rows, self._schema.field(name).type))
-            else:
-                arrays.append(cast(batch.column(index), self._columns[name], type, file, offset))
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+    def run(self, meter: Callable[[int], None]) -> None:
+        for batch, splits in self._source.batches():
+            meter(batch.num_rows)
+            keep = self._drops.take(batch.num_rows)
+            if keep is not None:
+                batch, splits = batch.filter(pa.array(keep)), splits[keep]
+            numbers = self._numbers.of(splits)
+            self._health.feed(batch, self._figures.feed(batch, splits), splits, numbers)
+            self._personal.feed(batch, splits, numbers)
+            self._write(batch, splits)
 
     def _write(self, batch: pa.RecordBatch, splits: NDArray[np.int8]) -> None:
         for index in np.flatnonzero(np.bincount(splits)).tolist():
@@ -213,15 +218,21 @@ class _Writer:
         """Close the shards and put the answer together."""
         closed = {split: writer.close() for split, writer in zip(SPLITS, self._writers, strict=True)}
         shards = {split: files for split, files in closed.items() if files}
-        statistics = self._figures.report() | {"label": self.label, "health": self._health.report()}
+        if self._drops.total and "train" not in shards:
+            refuse("empty_split", "the fixes leave no row in train", "choose fewer of them, or bring more rows")
+        health = self._health.report() | {"personal": self._personal.report()}
+        statistics = self._figures.report() | {"label": self._source.label, "health": health}
+        statistics["findings"] = self._health.places() | self._personal.places()
+        if fixed := self._drops.rows | ({"mask_personal": self._source.masked} if self._source.masks else {}):
+            statistics["fixed"] = fixed
         media = found.media
         if media and found.parts[0].table.format in ("images", "audio"):
             statistics["media"] = media.report()
         statistics["health"]["rejected"] = media.rejected_count if media else 0
         return {
             "format": found.parts[0].table.format,
-            "features": self.types,
-            "classes": {name: self._classes(name) for name, type in self.types.items() if type == "category"},
+            "features": self._source.types,
+            "classes": {name: self._classes(name) for name, type in self._source.types.items() if type == "category"},
             "splits": {split: self._rows(split) for split in shards},
             "shards": {split: [file.model_dump(exclude={"url"}) for file in files] for split, files in shards.items()},
             "statistics": statistics,
@@ -233,7 +244,6 @@ class _Writer:
         return self._writers[SPLITS.index(split)].written  # type: ignore[arg-type]
 
     def _classes(self, name: str) -> list[str]:
-        column = self._columns[name]
-        counted = sum((column.counted("category") or {}).values(), Counter())
-        seen = [value for value in counted if value is not None]
-        return column.classes if column.classes is not None else sorted(seen, key=natural)
+        given = self._columns[name].classes
+        seen = set().union(*self._figures.columns[name].by_split.values())
+        return given if given is not None else sorted(seen, key=natural)

@@ -52,7 +52,11 @@ def test_health(prepare):
     rows += ["text 0,a"] * 3 + ["text 1,a", "text 3,a"]  # three exact duplicates, two conflicts
     files = {"train.csv": "\n".join(["text,label", *rows]).encode(), "test.csv": b"text,label\ntext 5,b\ntext 7,a\nnew,a\n"}
     health = prepare(files).result["statistics"]["health"]
-    assert health == {"duplicates": 4, "leakage": 2, "conflicts": 3, "exact": True, "rejected": 0}
+    counts = {"duplicates": 4, "leakage": 2, "conflicts": 3, "conflict_rows": 6, "empty": 0, "personal": {}, "exact": True, "rejected": 0}
+    assert {name: health[name] for name in counts} == counts
+    dropped = {frozenset(fixes): rows for fixes, rows in health["dropped_by"]}
+    assert dropped[frozenset({"drop_duplicates"})] == 3
+    assert sum(rows for fixes, rows in dropped.items() if "drop_conflicts" in fixes) == 6
 
 
 def test_health_does_not_look_at_row_numbers(prepare):
