@@ -172,8 +172,9 @@ class AttemptDoor(Door):
         """Another connection with the same token, for another thread."""
         return AttemptDoor(self.allocation, self.token, self.base)
 
-    def heartbeat(self, rss: int, seq: int) -> Desired:
-        return Desired.model_validate(self.call(f"attempts/{self.allocation}/heartbeat", {"rss": rss, "seq": seq}))
+    def heartbeat(self, rss: int, seq: int, cpu: float | None = None) -> Desired:
+        """rss: resident bytes · cpu: processors busy over the past minute."""
+        return Desired.model_validate(self.call(f"attempts/{self.allocation}/heartbeat", {"rss": rss, "seq": seq, "cpu": cpu}))
 
     def events(self, batch: bytes) -> Desired:
         """batch: a `Batch` as JSON."""

@@ -92,6 +92,12 @@ def resident_bytes(root: int, limit: int | None = None, inherited: int = 0) -> i
     return min(cheap, _sum_of(root, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")))
 
 
+def processor_seconds(root: int) -> float:
+    """Processor time the family of `root` has used so far, with that of its members that have ended and were waited for."""
+    ticks = sum(sum(int(count) for count in fields[11:15]) for pid in family(root) if (fields := _stat(pid)))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def own_resident_bytes() -> int:
     """Resident anonymous memory of this process: what a fork of it inherits."""
     for line in (PROC / "self/status").read_text().splitlines():

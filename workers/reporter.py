@@ -23,12 +23,13 @@ from workers.tail import EventTail, LogTail, Spoken
 
 log = logging.getLogger(__name__)
 HELD_MAX = 4 * EVENT_BATCH_COUNT
+BEAT_SECONDS = 20.0  # a heartbeat with what the child uses goes up at least this often, whatever else does
 HURRY_SECONDS = 10.0  # after its start a run is reported fast, so that its first line is seen at once
 
 
 class Reporter(threading.Thread):
     """desired: the door's last word · stale: set once our token is no longer in charge · ready: set once the
-    child, a replica, says that it answers · rss: bytes, written by the shepherd."""
+    child, a replica, says that it answers · rss: bytes, cpu: busy processors, both written by the shepherd."""
 
     def __init__(self, door: AttemptDoor, folder: RunFolder, rank: int, on_checkpoint: Callable[[dict[str, Any]], None]) -> None:
         super().__init__(name="reporter", daemon=True)
@@ -36,12 +37,13 @@ class Reporter(threading.Thread):
         self.desired = Desired(report=REPORT_WATCHED_SECONDS)
         self.stale, self.failed, self.ready = threading.Event(), threading.Event(), threading.Event()
         self.rss = self.seq = 0
+        self.cpu: float | None = None
         self._tails = (EventTail(folder.events), LogTail(folder.log))
         self._said: SimpleQueue[Spoken] = SimpleQueue()
         self._held: deque[bytes] = deque()
         self._child_ended, self._closing, self._nudge = threading.Event(), threading.Event(), threading.Event()
         self.read_out = threading.Event()  # set once everything the child left has been read
-        self._begun, self._last_post = time.monotonic(), 0.0
+        self._begun, self._last_post, self._last_beat = time.monotonic(), 0.0, time.monotonic()
 
     def say(self, kind: str, data: dict[str, Any]) -> None:
         """An event of the shepherd's own, in order with the child's."""
@@ -136,9 +138,10 @@ class Reporter(threading.Thread):
             if count and (count >= EVENT_BATCH_COUNT or size + len(event) > EVENT_BATCH_MAX):
                 break
             count, size = count + 1, size + len(event) + 1
+        if time.monotonic() - (self._last_beat if count else self._last_post) >= (BEAT_SECONDS if count else HEARTBEAT_SECONDS * 0.9):
+            self._heard(self.door.heartbeat(self.rss, self.seq, self.cpu))
+            self._last_beat = self._last_post
         if not count:
-            if time.monotonic() - self._last_post >= HEARTBEAT_SECONDS * 0.9:
-                self._heard(self.door.heartbeat(self.rss, self.seq))
             return
         batch = b'{"rank":%d,"events":[%s]}' % (self.rank, b",".join(islice(self._held, count)))
         try:

@@ -11,6 +11,7 @@ import select
 import signal
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ DRAIN_SECONDS = REPLICA_DRAIN_SECONDS + 5.0  # a replica finishes what it has
 LOAD_SECONDS = REPLICA_LOAD_SECONDS
 TICK_SECONDS = 0.25
 MEMORY_SECONDS = 1.0
+CPU_WINDOW = 61  # looks, a second apart: what is told of the processors is the mean of a minute
 
 
 def main(allocation: str, door: HostDoor) -> None:
@@ -78,6 +80,7 @@ class Shepherd:
         self.ending = Ending(self.kind, 0, limit_bytes=self.limit, max_seconds=order.resources.max_seconds)
         self.give_up = threading.Event()  # stale, or the whole platform stops
         self.leaving = False
+        self.cpu_looks: deque[tuple[float, float]] = deque(maxlen=CPU_WINDOW)
 
     def run(self) -> None:
         sandbox.adopt_orphans()
@@ -219,10 +222,16 @@ class Shepherd:
 
     def _sample(self) -> None:
         used = groups.resident_bytes(self.child.pid, self.limit, self.child.inherited)
-        self.reporter.rss = used
+        self.reporter.rss, self.reporter.cpu = used, self._busy()
         self.ending.peak_bytes = max(self.ending.peak_bytes, used)
         if used > self.limit and not self.ending.killed_by_us:
             self._kill("memory")
+
+    def _busy(self) -> float | None:
+        """Processors the child's family kept busy over the past minute; None before the second look."""
+        self.cpu_looks.append((time.monotonic(), groups.processor_seconds(self.child.pid)))
+        (since, before), (until, after) = self.cpu_looks[0], self.cpu_looks[-1]
+        return round(max(0.0, after - before) / (until - since), 3) if until > since else None
 
     def _reap(self) -> None:
         """The child's status, and the end of whatever it left in its session."""

@@ -51,7 +51,10 @@ class Claim(BaseModel):
 
 
 class Beat(BaseModel):
-    rss: int | None = None
+    """rss: resident bytes · cpu: processors busy over the past minute; a host of an older release does not say."""
+
+    rss: int | None = Field(None, ge=0, lt=2**53)
+    cpu: float | None = Field(None, ge=0, le=4096, allow_inf_nan=False)
     seq: int = 0
 
 
@@ -150,7 +153,10 @@ def claim(request: HttpRequest, body: Claim, pk: int) -> Reply:
 
 @door(Beat)
 def heartbeat(request: HttpRequest, body: Beat, pk: int) -> Reply:
-    return leases.heartbeat(the_allocation(request, pk))
+    allocation = the_allocation(request, pk)
+    desired = leases.heartbeat(allocation)
+    outcomes.heard(allocation, body.cpu, body.rss)
+    return desired
 
 
 @door(Batch)

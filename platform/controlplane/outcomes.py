@@ -118,3 +118,9 @@ def replica_ready(allocation: Allocation, data: dict[str, Any]) -> None:
     """A replica is warm and checked, and told where it listens."""
     host = allocation.worker.host
     serving.replica_ready(job=allocation.attempt.job, data={**data, "host": host})
+
+
+def heard(allocation: Allocation, cpu: float | None, memory: int | None) -> None:
+    """A heartbeat says what its process uses; of a replica that is kept."""
+    if allocation.attempt.job.kind == "serve":
+        serving.replica_measured(job=allocation.attempt.job, allocation=allocation, cpu=cpu, memory=memory)

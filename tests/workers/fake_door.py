@@ -24,7 +24,7 @@ class FakeDoor:
         self.claimed: list[str] = []
         self.events: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.ends: dict[str, dict[str, Any]] = {}
-        self.beats: dict[str, int] = defaultdict(int)
+        self.beats: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.hosts: list[dict[str, Any]] = []
         self.running: list[int] = []
         self.kill: list[int] = []
@@ -95,7 +95,7 @@ class FakeDoor:
     def _attempt(self, allocation: str, verb: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         desired = {"stop": self.stop.get(allocation), "report": self.report, "acked": 0}
         if verb == "heartbeat":
-            self.beats[allocation] += 1
+            self.beats[allocation].append(body)
         elif verb == "events":
             with self.lock:
                 known = self.events[allocation]

@@ -1,6 +1,9 @@
 """One allocation from hint to end, with real processes at a fake door."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 
 from tests.workers.fake_door import FakeDoor
@@ -98,6 +101,29 @@ def test_polite_stop_keeps_a_checkpoint(host: Host, door: FakeDoor) -> None:
     steps = [data["step"] for data in door.of_type("1", "checkpoint")]
     assert len(steps) == 1
     assert steps[0] >= 3
+
+
+def test_a_heartbeat_tells_memory_and_processors(host: Host, door: FakeDoor) -> None:
+    door.grant("1", order_of("1", steps=1, seconds=600))
+    host.wake("1")
+    beat = door.wait(lambda: next((body for body in door.beats["1"] if body["cpu"] is not None), None))
+    assert 0 <= beat["cpu"] < 1, "it sleeps"
+    assert beat["rss"] >= 0
+    door.stop["1"] = "kill"
+    assert door.ended("1")["outcome"] == "cancelled"
+
+
+def test_processor_time_is_that_of_the_whole_family() -> None:
+    shell = subprocess.Popen(["sh", "-c", "(while :; do :; done) & wait"])
+    try:
+        end = time.monotonic() + 60
+        while groups.processor_seconds(shell.pid) < 0.2:
+            assert time.monotonic() < end, "the child of the child was not counted"
+            time.sleep(0.02)
+    finally:
+        for pid in groups.family(shell.pid):
+            os.kill(pid, signal.SIGKILL)
+        shell.wait()
 
 
 def test_kill_ends_the_group_at_once(host: Host, door: FakeDoor) -> None:

@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import { Chart, type Extras, type View } from "../lib/chart";
 import { h, wordsOf } from "../lib/dom";
-import { minute } from "../lib/format";
+import { bytes, minute } from "../lib/format";
 import { fetchJson } from "../lib/http";
 import type { Points } from "../lib/series";
 
@@ -15,7 +15,18 @@ interface Figures {
   latency_ms: Record<string, number | null>;
   time_to_first_token_ms: Record<string, number | null>;
 }
+interface Resources {
+  time: string;
+  replicas: number;
+  cpu_percent: number | null;
+  memory_bytes: number | null;
+  memory_limit_bytes: number | null;
+  gpu_percent: number | null;
+  gpu_memory_bytes: number | null;
+  gpu_memory_total_bytes: number | null;
+}
 interface Usage {
+  resources: Resources[];
   over_time: Figures[];
   revisions: { revision: number; over_time: Figures[] }[];
 }
@@ -34,6 +45,7 @@ class UsageCharts extends HTMLElement {
   #view: View = { axis: "clock", smoothing: 0, log: false, table: false, start: 0 };
   #range: [number, number] | null = null;
   #timer = 0;
+  #held = h("span", { class: "fine" }); // what the replicas hold in memory, beside its share
   #redraw = (): void => this.#charts.forEach((chart) => chart.rebuild());
   #resize = new ResizeObserver(() => this.#charts.forEach((chart) => chart.resize()));
   #clicked = (event: Event): void => this.#click(event.target as HTMLElement);
@@ -80,7 +92,7 @@ class UsageCharts extends HTMLElement {
 
   #draw(usage: Usage, times: number[], step: number): void {
     const legend = JSON.parse(document.getElementById("usage-legend")?.textContent ?? "[]") as { revision: number; name: string }[];
-    const points = (list: Figures[], value: Value, none: number | null): Points => {
+    const points = <Row extends { time: string }>(list: Row[], value: (row: Row) => number | null, none: number | null): Points => {
       const known = new Map(list.map((point) => [Date.parse(point.time) / 1000, value(point)]));
       return { steps: times, times, values: times.map((at) => known.get(at) ?? none) };
     };
@@ -105,6 +117,25 @@ class UsageCharts extends HTMLElement {
       this.#show("tokens", tokens, { unit: words("per_minute"), first: 3 });
       this.#show("first", byRevision((p) => p.time_to_first_token_ms.p50 ?? null, null), { unit: ms });
     }
+    this.#resources(usage.resources, (value) => points(usage.resources, value, null));
+  }
+
+  /** Use and memory of the graphics devices the replicas run on, else of their processes; the mean of one replica. */
+  #resources(list: Resources[], points: (value: (row: Resources) => number | null) => Points): void {
+    const newest = list.at(-1);
+    if (!newest) return;
+    const words = this.#words;
+    const [use, memory, whole] = list.some((row) => row.gpu_percent !== null)
+      ? (["gpu_percent", "gpu_memory_bytes", "gpu_memory_total_bytes"] as const)
+      : (["cpu_percent", "memory_bytes", "memory_limit_bytes"] as const);
+    const share = (row: Resources): number | null => (row[memory] !== null && row[whole] ? (100 * row[memory]) / row[whole] : null);
+    const series = new Map([
+      [`${words(use)}/`, points((row) => row[use])],
+      [`${words(memory)}/`, points(share)],
+    ]);
+    this.#show("resources", series, { unit: PER_CENT, first: 3, tools: () => this.#held });
+    const values = { n: newest.replicas, used: bytes(newest[memory] ?? 0), whole: bytes(newest[whole] ?? 0) };
+    this.#held.textContent = newest[memory] === null ? "" : words(newest.replicas > 1 ? "held_each" : "held", values);
   }
 
   #show(name: string, series: Map<string, Points>, extras: Extras): void {

@@ -66,6 +66,7 @@ STATES: dict[str, dict[str, Look]] = {
     "revision": {
         "deploying": live(_("Deploying")),
         "ready": ok(pgettext_lazy("endpoint", "Ready")),
+        "degraded": Look("warn", icon="triangle-alert", word=_("Degraded")),
         "draining": live(pgettext_lazy("revision", "Draining"), tone="hold"),
         "stopped": stopped(_("Stopped")),
         "failed": bad(_("Failed")),

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from controlplane.serving.histogram import bucket, merge
-from controlplane.serving.models import Endpoint, UsageMinute
+from controlplane.serving.models import Endpoint, UsageHour, UsageMinute
 
 log = logging.getLogger(__name__)
 Key = tuple[int, int, int]  # endpoint, revision (0: none was reached), minute since the epoch
@@ -83,8 +83,14 @@ def write(counts: dict[Key, Counts]) -> None:
 
 
 def _add(endpoint: int, revision: int, minute: datetime, more: Counts) -> None:
-    UsageMinute.objects.get_or_create(endpoint_id=endpoint, revision=revision, minute=minute)
-    row = UsageMinute.objects.select_for_update().get(endpoint_id=endpoint, revision=revision, minute=minute)
+    """To the minute and to its hour."""
+    _add_to(UsageMinute, {"endpoint_id": endpoint, "revision": revision, "minute": minute}, more)
+    _add_to(UsageHour, {"endpoint_id": endpoint, "revision": revision, "hour": minute.replace(minute=0)}, more)
+
+
+def _add_to(table: type[UsageMinute] | type[UsageHour], which: dict[str, Any], more: Counts) -> None:
+    table.objects.get_or_create(**which)
+    row = table.objects.select_for_update().get(**which)
     for name in ("requests", "errors", "rejected", "input_tokens", "output_tokens"):
         setattr(row, name, getattr(row, name) + getattr(more, name))
     row.latency = merge([row.latency, {str(key): count for key, count in more.latency.items()}])

@@ -59,6 +59,17 @@ def sample(worker: Worker, minute: int, load: dict[str, Any]) -> None:
         WorkerSample.objects.filter(worker=worker, minute__lt=minute - KEPT_MINUTES).delete()
 
 
+def device_load(worker: Worker, device: str) -> dict[str, Any]:
+    """{use, memory_used, memory_bytes} of a graphics device as its host last said; empty for processors and unknown devices."""
+    known = next((one for one in worker.devices if one["id"] == device and one["kind"] != "cpu"), None)
+    if known is None:
+        return {}
+    told = worker.load.get("devices")
+    figures = told.get(device) if isinstance(told, dict) else None
+    figures = figures if isinstance(figures, dict) else {}
+    return {key: finite(figures.get(key)) for key in ("use", "memory_used")} | {"memory_bytes": known.get("memory_bytes")}
+
+
 def finite(value: Any) -> float | None:
     """A host may say anything; only figures are kept."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -172,6 +172,12 @@ def delete(request: HttpRequest, ws: str, name: str) -> Any:
 @router.get("/endpoints/{name}/usage", summary="What it was used for")
 @needs("viewer", scope="read")
 def get_usage(request: HttpRequest, ws: str, name: str, query: Query[UsageQuery]) -> Any:
+    """Totals, by revision and over time; percentiles are right to 5 %.
+
+    `resources`: what one replica used on average, as its host measured it each minute: `cpu_percent` (100 = one processor),
+    `memory_bytes` of `memory_limit_bytes`, and where replicas run on GPUs `gpu_percent`, `gpu_memory_bytes` of
+    `gpu_memory_total_bytes`. Steps of whole hours are read fastest; measurements are kept for 31 days.
+    """
     return usage(endpoint=the_endpoint(request, name), start=query.start, end=query.end, step=query.step)
 
 

@@ -65,7 +65,8 @@ def _parts(request: HttpRequest, found: Endpoint, revisions: Sequence[Revision],
         return {"replicas_max": REPLICAS_MAX}
     span = showing.span_of(request.GET.get("span", ""))
     use = showing.used(found, span)
-    lines = showing.lines(revisions, use)
+    lines = showing.lines(found, revisions, use)
+    base = showing.base_of(revisions)
     shares = shares_of(found, revisions)
     before = earlier(found, revisions)
     return {
@@ -76,6 +77,8 @@ def _parts(request: HttpRequest, found: Endpoint, revisions: Sequence[Revision],
         "step": showing.SPANS[span].step,
         "usage": use,
         "lines": lines,
+        "base_name": showing.labels(revisions)[base.revision] if base else "",
+        "variants": any(row.variant for row in revisions),
         "carrying": [line for line in lines if line["row"].traffic],
         "legend": [{"revision": line["row"].revision, "name": line["name"]} for line in lines if line["colour"]],
         "splittable": [line for line in lines if line["row"].model_version_id and _splits(line["row"])][:10],

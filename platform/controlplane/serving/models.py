@@ -40,7 +40,8 @@ class Endpoint(WorkspaceOwned):
 
 class Revision(models.Model):
     """A model version (and variant) behind an endpoint. traffic: percent; model: its reference `name@3`, which outlives it;
-    crashes: replicas lost in a row, which sets retry_at. state: deploying | ready | draining | stopped | failed."""
+    crashes: replicas lost in a row, which sets retry_at. state: deploying | ready | draining | stopped | failed, as it is wanted; how
+    it stands is told by standing.py. live_at: when it last began to get traffic."""
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="revisions")
     revision = models.PositiveIntegerField()
@@ -55,6 +56,7 @@ class Revision(models.Model):
     retry_at = models.DateTimeField(null=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    live_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["endpoint", "revision"], name="revision_per_endpoint")]
@@ -80,12 +82,10 @@ class Replica(models.Model):
         indexes = [models.Index(fields=["job"], name="replica_by_job")]
 
 
-class UsageMinute(models.Model):
-    """Counts of one minute for one revision and status class. latency/first_token: histogram buckets, see gateway/meter.py."""
+class UsageCounts(models.Model):
+    """Counts of one stretch of time for one revision (0: none was reached). latency, first_token: buckets, see histogram.py."""
 
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="usage")
     revision = models.PositiveIntegerField()
-    minute = models.DateTimeField()
     requests = models.BigIntegerField(default=0)
     errors = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
@@ -95,7 +95,43 @@ class UsageMinute(models.Model):
     first_token = models.JSONField(default=dict)
 
     class Meta:
+        abstract = True
+
+
+class UsageMinute(UsageCounts):
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="usage")
+    minute = models.DateTimeField()
+
+    class Meta:
         constraints = [models.UniqueConstraint(fields=["endpoint", "revision", "minute"], name="usage_minute_once")]
+
+
+class UsageHour(UsageCounts):
+    """The same counts once more, hour by hour (UTC), so that weeks and months are read from few rows."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="usage_hours")
+    hour = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["endpoint", "revision", "hour"], name="usage_hour_once")]
+
+
+class ReplicaMinute(models.Model):
+    """What one replica used in one minute, as its shepherd measured it. cpu: busy processors · memory: resident bytes, of the limit ·
+    gpu: busy share 0 to 1 and memory of the device it runs on, as its host reports them; None on processors."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="replica_minutes")
+    replica = models.CharField(max_length=24)
+    minute = models.PositiveIntegerField()  # since 1970
+    cpu = models.FloatField(null=True)
+    memory = models.BigIntegerField(null=True)
+    memory_limit = models.BigIntegerField(null=True)
+    gpu = models.FloatField(null=True)
+    gpu_memory = models.BigIntegerField(null=True)
+    gpu_memory_whole = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["endpoint", "minute", "replica"], name="replica_minute_once")]
 
 
 class Preset(WorkspaceOwned):

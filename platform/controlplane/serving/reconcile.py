@@ -138,7 +138,8 @@ def _apply_plan(endpoint: Endpoint) -> None:
     for revision in endpoint.revisions.all():
         traffic = shares.get(revision.revision, 0)
         if revision.traffic != traffic:
-            Revision.objects.filter(pk=revision.pk).update(traffic=traffic)
+            went_live = {"live_at": timezone.now()} if revision.traffic == 0 else {}
+            Revision.objects.filter(pk=revision.pk).update(traffic=traffic, **went_live)
         if revision.revision not in shares and revision.state in ("deploying", "ready"):
             drain_revision(revision)
     endpoint.plan = None

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from controlplane.jobs.schemas import when
 from controlplane.serving.models import Endpoint, Replica, Revision
+from controlplane.serving.standing import stands
 from controlplane.serving.traffic import shares_of
 from workers.contract.home import door_url
 from workers.contract.states import ReplicaState
@@ -23,7 +24,7 @@ def endpoint_url(endpoint: Endpoint) -> str:
 
 def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
     """One endpoint with all its revisions. model: what most of the traffic goes to, or is to go to."""
-    revisions = list(endpoint.revisions.order_by("revision"))
+    revisions = list(endpoint.revisions.select_related("created_by").order_by("revision"))
     live = Replica.objects.filter(revision__endpoint=endpoint).exclude(state=ReplicaState.ENDED).select_related("revision", "job")
     replicas = list(live.order_by("revision__revision", "created_at"))
     main = main_revision(endpoint, revisions)
@@ -39,7 +40,7 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "model": main.model if main else None,
         "variant": (main.variant or None) if main else None,
         "recipe": main.model_version.recipe if main and main.model_version else None,
-        "revisions": [revision_json(revision, replicas) for revision in revisions],
+        "revisions": [revision_json(endpoint, revision, replicas) for revision in revisions],
         "replicas": {
             "min": endpoint.replicas_min,
             "max": endpoint.replicas_max,
@@ -61,19 +62,23 @@ def main_revision(endpoint: Endpoint, revisions: Sequence[Revision]) -> Revision
     return max(revisions, key=lambda revision: (shares.get(revision.revision, 0), revision.revision), default=None)
 
 
-def revision_json(revision: Revision, replicas: list[Replica]) -> dict[str, Any]:
-    own = [replica for replica in replicas if replica.revision_id == revision.pk]
+def revision_json(endpoint: Endpoint, revision: Revision, replicas: list[Replica]) -> dict[str, Any]:
+    """state: how it stands; one whose replicas keep ending is failed, with the error."""
+    ready = sum(replica.state == ReplicaState.READY for replica in replicas if replica.revision_id == revision.pk)
+    state = stands(endpoint, revision, ready)
     return {
         "revision": revision.revision,
         "model": revision.model,
         "variant": revision.variant or None,
-        "state": revision.state,
+        "state": state,
         "traffic": revision.traffic,
-        "error": revision.error if revision.state == "failed" or revision.crashes else None,
+        "error": revision.error if state == "failed" or revision.crashes else None,
         "crashes": revision.crashes,
         "retry_at": when(revision.retry_at) if revision.crashes else None,
-        "replicas": sum(replica.state == ReplicaState.READY for replica in own),
+        "replicas": ready,
+        "created_by": revision.created_by.email if revision.created_by else None,
         "created_at": when(revision.created_at),
+        "live_at": when(revision.live_at),
     }
 
 

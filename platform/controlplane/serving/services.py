@@ -18,6 +18,7 @@ from controlplane.registry.models import ModelVersion
 from controlplane.serving import reconcile as loop
 from controlplane.serving.models import Endpoint, Replica, Revision
 from controlplane.serving.reconcile import reconcile, tick
+from controlplane.serving.resources import measured as replica_measured
 from controlplane.serving.routes import announce, route_of, routes_in
 from controlplane.serving.traffic import plan, read_traffic, resume, revive, roll_back, wrong
 from workers.contract.events import End
@@ -27,6 +28,7 @@ __all__ = [
     "delete",
     "deploy",
     "replica_ended",
+    "replica_measured",
     "replica_ready",
     "resume",
     "roll_back",

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.serving.models import Endpoint, Revision
+from controlplane.serving.standing import stands
 from controlplane.serving.usage import usage
 
 COLOURS = 6
@@ -59,25 +60,35 @@ def coloured(revisions: Iterable[Revision], use: Mapping[str, Any]) -> dict[int,
     return {number: place + 1 for place, number in enumerate(shown[:COLOURS])}
 
 
-def lines(revisions: Sequence[Revision], use: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One line for each revision, newest first: the row, its name, its colour, its use, its change against the one with most traffic."""
+def base_of(revisions: Sequence[Revision]) -> Revision | None:
+    """What the others are compared with: the one with most traffic, of two alike the older."""
+    return max(revisions, key=lambda row: (row.traffic, -row.revision), default=None)
+
+
+def lines(endpoint: Endpoint, revisions: Sequence[Revision], use: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One line for each revision, newest first: the row, its name, how it stands, its colour, its use, its change against the base.
+
+    The rows carry `ready`, their number of ready replicas.
+    """
     names, colours = labels(revisions), coloured(revisions, use)
     by_number = {row["revision"]: row for row in use["revisions"]}
-    base = max(revisions, key=lambda row: (row.traffic, -row.revision), default=None)
+    base = base_of(revisions)
     out = []
     for row in revisions:
         own = by_number.get(row.revision)
         against = by_number.get(base.revision) if base and base.revision != row.revision else None
+        slower = _slower(own, against)
         out.append(
             {
                 "row": row,
                 "name": names[row.revision],
                 "title": row.model.replace("@", " v"),
+                "stands": stands(endpoint, row, row.ready),  # type: ignore[attr-defined]  # annotated
                 "colour": colours.get(row.revision),
                 "used": own,
                 "error_rate": 100 * own["errors"] / own["requests"] if own and own["requests"] else None,
-                "base": names[base.revision] if base and against else "",
-                "slower": _slower(own, against),
+                "slower": slower,
+                "faster": -slower if slower is not None else None,
             }
         )
     return out

@@ -44,6 +44,13 @@ def judge(endpoint: Endpoint) -> tuple[str, dict[str, Any] | None, dict[str, Any
     return _short(short, bool(answering))
 
 
+def stands(endpoint: Endpoint, revision: Revision, ready: int) -> str:
+    """How a revision with that many ready replicas stands: `ready` only as long as they answer; failed once they end again and again."""
+    if revision.state != "ready" or ready >= endpoint.replicas_min or endpoint.desired == "stopped":
+        return revision.state
+    return "failed" if not ready and revision.crashes >= CRASH_LOOP else "degraded"
+
+
 def _short(short: list[Revision], answers: bool) -> tuple[str, dict[str, Any] | None, dict[str, Any] | None]:
     """Revisions with traffic lack replicas."""
     worst = max(short, key=lambda revision: revision.crashes)

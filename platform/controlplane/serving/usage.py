@@ -1,6 +1,7 @@
-"""What an endpoint was used for: totals, by revision and over time, summed from the counts of each minute."""
+"""What an endpoint was used for: totals, by revision and over time, summed from the counts of its minutes, or hours where they do."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,12 @@ from django.utils import timezone
 
 from controlplane.errors import Problem
 from controlplane.jobs.schemas import when
+from controlplane.serving import resources
 from controlplane.serving.histogram import percentile
 from controlplane.serving.models import Endpoint
 
 POINTS_MAX = 1500
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 COUNTS = ("requests", "errors", "rejected", "input_tokens", "output_tokens")
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
@@ -55,31 +58,50 @@ def usage(*, endpoint: Endpoint, start: datetime | None, end: datetime | None, s
     if start >= end or (end - start).total_seconds() / step > POINTS_MAX:
         message = f"`from` must lie before `to`, at most {POINTS_MAX} steps of {step} s."
         raise Problem(422, "bad_span", message, errors=[{"loc": ["query", "from"], "msg": message}])
-    found = _sums(endpoint, start, end, step)
-    numbers = sorted({number for number, _ in found if number})  # 0: what was refused before any revision was reached
-    times = sorted({at for _, at in found})
+    by_revision: dict[int, dict[int, Sum]] = defaultdict(dict)
+    by_time: dict[int, list[Sum]] = defaultdict(list)
+    for (number, at), sums in sorted(_sums(endpoint, start, end, step).items()):
+        by_revision[number][at] = sums
+        by_time[at].append(sums)
     return {
         "from": when(start),
         "to": when(end),
         "step_seconds": step,
-        "total": total(found.values()).figures(),
-        "revisions": [{"revision": number, **_revision(found, number)} for number in numbers],
-        "over_time": [_point(at, total(sums for (_, time), sums in found.items() if time == at)) for at in times],
+        "total": total(sums for one in by_time.values() for sums in one).figures(),
+        # 0: what was refused before any revision was reached
+        "revisions": [{"revision": number, **_revision(own)} for number, own in by_revision.items() if number],
+        "over_time": [_point(at, total(by_time[at])) for at in sorted(by_time)],
+        "resources": resources.over_time(endpoint=endpoint, start=start, end=end, step=step),
     }
 
 
 def _sums(endpoint: Endpoint, start: datetime, end: datetime, step: int) -> dict[tuple[int, int], Sum]:
-    """(revision, beginning of the step) → its minutes added up."""
+    """(revision, beginning of the step) → its rows added up."""
     found: dict[tuple[int, int], Sum] = {}
-    rows = endpoint.usage.filter(minute__gte=start - timedelta(minutes=1), minute__lt=end)
-    for number, minute, latency, first_token, *counts in rows.values_list("revision", "minute", "latency", "first_token", *COUNTS):
-        found.setdefault((number, int(minute.timestamp()) // step * step), Sum()).add(counts, latency, first_token)
+    for number, at, latency, first_token, *counts in _rows(endpoint, start - MINUTE, end, step):
+        found.setdefault((number, int(at.timestamp()) // step * step), Sum()).add(counts, latency, first_token)
     return found
 
 
-def _revision(found: dict[tuple[int, int], Sum], number: int) -> dict[str, Any]:
-    own = {at: sums for (revision, at), sums in found.items() if revision == number}
-    return {**total(own.values()).figures(), "over_time": [_point(at, own[at]) for at in sorted(own)]}
+def _rows(endpoint: Endpoint, start: datetime, end: datetime, step: int) -> Iterator[tuple[Any, ...]]:
+    """Minutes; where steps are of whole hours, hours but for what is left at both ends."""
+    fields = ("latency", "first_token", *COUNTS)
+    first, last = (end, end) if step % 3600 else (_hour(start + HOUR - timedelta(microseconds=1)), _hour(end))
+    if first >= last:
+        first = last = end
+    for low, high in ((start, first), (last, end)):
+        if low < high:
+            yield from endpoint.usage.filter(minute__gte=low, minute__lt=high).values_list("revision", "minute", *fields).iterator()
+    if first < last:
+        yield from endpoint.usage_hours.filter(hour__gte=first, hour__lt=last).values_list("revision", "hour", *fields).iterator()
+
+
+def _hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _revision(own: Mapping[int, Sum]) -> dict[str, Any]:
+    return {**total(own.values()).figures(), "over_time": [_point(at, sums) for at, sums in own.items()]}
 
 
 def _point(at: int, sums: Sum) -> dict[str, Any]:
