@@ -1,8 +1,9 @@
-"""Runs every test as `make test` does, in four pytest calls, and ends with one closing line and one exit status.
+"""Runs every test as `make test` does, in five pytest calls, and ends with one closing line and one exit status.
 
-The browser's tests have a call of their own, because playwright's event loop and asyncio's tests do not share a process. The faults'
-tests mostly wait for what they broke to come back, so the control plane's tests run beside them a second time, in an environment
-without torch and on PostgreSQL; their output follows when the faults' is through. Arguments are handed to each call.
+The browser's tests have a call of their own, because playwright's event loop and asyncio's tests do not share a process. The control
+plane's tests keep one core half busy, so they run beside others: once beside the workers' and the flows', and once more, in an
+environment without torch and on PostgreSQL, beside the faults', which mostly wait for what they broke to come back. The output of what
+runs beside follows when both are through. Arguments are handed to each call.
 """
 
 import os
@@ -29,7 +30,14 @@ class Call(NamedTuple):
 
 NO_BROWSER = ["-p", "no:playwright"]
 STAGES = (
-    [Call("everything but the faults and the browser", FULL, [*NO_BROWSER, "--ignore=tests/browser", "--ignore=tests/faults", "tests"])],
+    [
+        Call(
+            "everything but the control plane, the faults and the browser",
+            FULL,
+            [*NO_BROWSER, *(f"--ignore=tests/{room}" for room in ("controlplane", "faults", "browser")), "tests"],
+        ),
+        Call("the control plane", FULL, [*NO_BROWSER, "tests/controlplane"]),
+    ],
     [
         Call("the faults", FULL, [*NO_BROWSER, "tests/faults"]),
         Call(
