@@ -14,7 +14,7 @@ from controlplane.paging import ListQuery, listing
 from controlplane.registry import services as registry
 from controlplane.serving import presets, services
 from controlplane.serving.models import Endpoint
-from controlplane.serving.schemas import endpoint_json
+from controlplane.serving.schemas import endpoint_json, whole
 from controlplane.serving.usage import usage
 from controlplane.workspaces.access import needs, person
 from controlplane.workspaces.tokens import playground_token
@@ -124,7 +124,9 @@ def deploy(request: HttpRequest, response: HttpResponse, ws: str, body: DeployIn
 def list_endpoints(request: HttpRequest, ws: str, query: Query[ListQuery]) -> Any:
     sorts = {"created_at": "created_at", "name": "name", "state": "state"}
     states = [state.value for state in EndpointState]
-    return listing(visible(request), query, show=endpoint_json, sorts=sorts, search=["name", "title", "task"], states=states)
+    return listing(
+        visible(request).prefetch_related(whole()), query, show=endpoint_json, sorts=sorts, search=["name", "title", "task"], states=states
+    )
 
 
 @router.get("/endpoints/{name}", summary="One endpoint")

@@ -33,6 +33,7 @@ class Endpoint(WorkspaceOwned):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="endpoint_name_per_workspace")]
+        indexes = [models.Index(fields=["workspace", "created_at"], name="endpoint_list")]
 
     def __str__(self) -> str:
         return self.name

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F, Prefetch, prefetch_related_objects
 
 from controlplane.jobs.schemas import when
 from controlplane.serving.models import Endpoint, Replica, Revision
@@ -22,12 +23,20 @@ def endpoint_url(endpoint: Endpoint) -> str:
     return f"{base_url()}/v1/endpoints/{endpoint.workspace.slug}/{endpoint.name}"
 
 
+def whole() -> "Prefetch[Any]":
+    """What an endpoint's JSON reads beside its own row: its revisions as `in_order`, each with its `live` replicas. A list of
+    endpoints fetches it for all of them at once."""
+    live = Replica.objects.exclude(state=ReplicaState.ENDED).select_related("job").order_by("created_at")
+    revisions = Revision.objects.select_related("created_by").annotate(recipe=F("model_version__recipe")).order_by("revision")
+    return Prefetch("revisions", revisions.prefetch_related(Prefetch("replica_set", live, to_attr="live")), to_attr="in_order")
+
+
 def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
     """One endpoint with all its revisions. model: what most of the traffic goes to, or is to go to."""
-    revisions = list(endpoint.revisions.select_related("created_by").order_by("revision"))
-    live = Replica.objects.filter(revision__endpoint=endpoint).exclude(state=ReplicaState.ENDED).select_related("revision", "job")
-    replicas = list(live.order_by("revision__revision", "created_at"))
-    main = main_revision(endpoint, revisions)
+    prefetch_related_objects([endpoint], whole())
+    revisions: list[Any] = endpoint.in_order  # type: ignore[attr-defined]
+    replicas = [replica for revision in revisions for replica in revision.live]
+    main: Any = main_revision(endpoint, revisions)
     return {
         "name": endpoint.name,
         "title": endpoint.title,
@@ -39,7 +48,7 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "error": endpoint.error,
         "model": main.model if main else None,
         "variant": (main.variant or None) if main else None,
-        "recipe": main.model_version.recipe if main and main.model_version else None,
+        "recipe": main.recipe if main else None,
         "revisions": [revision_json(endpoint, revision, replicas) for revision in revisions],
         "replicas": {
             "min": endpoint.replicas_min,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,7 +16,7 @@ from controlplane.registry import services as registry
 from controlplane.registry.models import ModelVersion
 from controlplane.serving import services
 from controlplane.serving.api import the_endpoint, visible
-from controlplane.serving.models import Endpoint
+from controlplane.serving.models import Endpoint, Revision
 from controlplane.serving.schemas import endpoint_url, main_revision
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
@@ -25,15 +26,15 @@ from workers.contract.states import EndpointState, VersionState
 @require_GET
 @needs("viewer", query=("q", "cursor", "state"))
 def endpoints(request: HttpRequest, ws: str) -> HttpResponse:
-    found = listing(
-        visible(request), asked(request), show=_line, search=["name", "title", "task"], states=[state.value for state in EndpointState]
-    )
+    rows = visible(request).prefetch_related(Prefetch("revisions", Revision.objects.order_by("revision"), to_attr="in_order"))
+    states = [state.value for state in EndpointState]
+    found = listing(rows, asked(request), show=_line, search=["name", "title", "task"], states=states)
     context = {"nav": "endpoints", "crumbs": [(_("Deployments"), "")], "may_edit": request.role.includes(Role.EDITOR), **found}  # type: ignore[attr-defined]
     return page(request, "serving/list.html", context, parts=("rows",))
 
 
 def _line(row: Endpoint) -> dict[str, Any]:
-    revisions = list(row.revisions.order_by("revision"))
+    revisions: list[Revision] = row.in_order  # type: ignore[attr-defined]
     return {
         "row": row,
         "url": endpoint_url(row),
