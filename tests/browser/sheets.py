@@ -1,17 +1,20 @@
-"""Photographs every page, for people to look at: `python -m tests.browser.sheets FOLDER [--all | --look N] [--home DIR --port N]`.
+"""Photographs every page, for people to look at: `python -m tests.browser.sheets FOLDER [--home DIR --port N …]`.
 
-It starts a platform of its own, fills a workspace (see furnished.py), adds what is unusual (failures, long titles, many jobs, an empty
-workspace) and follows every link. FOLDER gets each page in full size and contact sheets; what is too wide, too large or noisy is printed.
-With --home and --port it uses a platform that runs.
+In eight looks (two languages × two themes × two widths) and every condition of conditions.py. FOLDER/CONDITION/LOOK gets each page in full
+size, FOLDER/CONDITION-LOOK-N.png are contact sheets; what is too wide, too large or noisy is printed. The filled platform in --home is
+kept: it is made on the first call, and the addresses found are written to FOLDER, so that one page is taken anew in seconds:
+
+    python -m tests.browser.sheets /tmp/sheets --home /tmp/sheets-home --looks '*-360' --conditions long --pages 'models/'
 """
 
 import argparse
 import io
 import re
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from fnmatch import fnmatch
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -24,22 +27,17 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 import find  # noqa: E402 (needs the path above)
 
-from tests.browser.furnished import OWNER, WORKSPACE, furnish, house, sign_in  # noqa: E402
+from tests.browser.conditions import CONDITIONS, Condition  # noqa: E402
+from tests.browser.furnished import sign_in  # noqa: E402
 from tests.browser.pages import NARROW, WIDE, Desk, Ear  # noqa: E402
-from tests.stack import Api, Stack  # noqa: E402
+from tests.stack import Stack  # noqa: E402
 
-EMPTY = "new-team"
-LONG = (
-    "客服部门二〇二六年第三季度全部渠道商品评论与售后对话的情感分析数据（含人工复核、不含已撤回内容）"
-    "Customer reviews of every channel, checked by hand"
-)
-ELEMENTS = 1500
-STRANGER = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/guide/en/calling", "/guide/zh/training")
-SKIPPED = re.compile(r"^/(static|files|api|signin|accounts/logout|v1)|/log\.txt|\.csv$|/download|/columns$|/ticked$")
+ELEMENTS, TALLEST = 1500, 6000  # of a page; pixels of a picture
+SKIPPED = re.compile(r"^/(static|files|api|signin|accounts/logout|v1|guide|preferences)|/log\.txt|\.csv$|/download|/columns$|/ticked$")
 NAMED = re.compile(r"(/(?:datasets|models|endpoints|playground|invitations)/)(?!new\b)[^/]+")
-PER_KIND = {"jobs/N": 4, "jobs/N/logs": 2}
-LOOKS = (("en", "light", WIDE), ("zh", "dark", WIDE), ("zh", "light", NARROW), ("en", "dark", NARROW))
-OTHERS = (("zh", "light", WIDE), ("en", "dark", WIDE), ("en", "light", NARROW), ("zh", "dark", NARROW))
+PER_KIND = {"jobs/N": 4, "jobs/N/logs": 2, "datasets/X/N": 2, "models/X/N": 2, "endpoints/X": 2}
+LOOKS = {f"{lang}-{theme}-{size[0]}": (lang, theme, size) for size, lang, theme in product((WIDE, NARROW), ("en", "zh"), ("light", "dark"))}
+OPENERS = "main [data-dialog], main [popovertarget], header [popovertarget], header [data-drawer]"
 MEASURE = "() => ({wide: document.documentElement.scrollWidth - innerWidth, elements: document.querySelectorAll('*').length})"
 
 
@@ -51,48 +49,16 @@ class Shot(NamedTuple):
     faults: list[str]
 
 
-def unusual(stack: Stack, api: Api) -> None:
-    """What a filled workspace rarely shows: failures, long words, many of a kind, and a workspace without anything."""
-    api.call("POST", "…/datasets", {"name": "broken", "title": "Broken export"})
-    api.send_file("broken", "broken.csv", b"a,b,c\n1,2,3\n4,5\n")
-    large = "text,label\n" + "".join(f"row number {n} of ten thousand,{'even' if n % 2 else 'odd'}\n" for n in range(10_000))
-    name = "a-dataset-with-a-name-of-the-greatest-length-that-a-slug-may-be"
-    api.dataset(name, "large.csv", large.encode())
-    api.call("POST", "…/datasets", {"name": "long-title", "title": LONG})
-    body = {"kind": "train", "recipe": "text-classification/majority", "dataset": name}
-    for number in range(30):
-        api.post("…/jobs", {**body, "name": LONG[: 40 + number], "model_name": "many", "params": {"seed": number}})
-    failing = {"recipe": "text-classification/finetune", "params": {"epochs": 50}, "resources": {"max_seconds": 2}}
-    api.wait(f"…/jobs/{api.post('…/jobs', {**body, **failing, 'name': 'over its time'})['id']}")
-    stack.manage("createtoken", OWNER, "--workspace", EMPTY)
-
-
-@contextmanager
-def platform(browser: Browser, home: str, port: int) -> Iterator[tuple[Stack, Desk]]:
-    """A filled platform: the one that runs in `home`, filled now if it is empty, or one of its own."""
-    if home:
-        running = Stack(home=Path(home), port=port)
-        api = running.client(OWNER, WORKSPACE)
-        if not api.get("…/datasets")["items"]:
-            furnish(browser, running, api)
-            unusual(running, api)
-        yield running, sign_in(browser, running, OWNER)
-        return
-    with house(browser) as (stack, api, desk, _):
-        unusual(stack, api)
-        yield stack, desk
-
-
 def kind_of(address: str) -> str:
-    """Pages that differ only in numbers and names are of one kind."""
-    path = re.sub(r"\d+", "N", NAMED.sub(r"\1X", urlsplit(address).path))
-    below = re.sub(r"^/w/[^/]+/?", "", path)
-    return below if path.startswith(f"/w/{WORKSPACE}") or below == path else f"empty/{below}"
+    """Pages that differ only in numbers, names and places of a list are of one kind."""
+    parts = urlsplit(address)
+    return re.sub(r"\d+", "N", NAMED.sub(r"\1X", re.sub(r"^/w/[^/]+/?", "", parts.path))) + ("?cursor" if parts.query else "")
 
 
-def discover(desk: Desk) -> list[str]:
-    """Every kind of page that links lead to, from the filled and from the empty workspace."""
-    found, seen, left = list[str](), Counter[str](), [f"/w/{WORKSPACE}", f"/w/{EMPTY}", "/inbox", "/account", "/tokens", "/guide"]
+def discover(desk: Desk, it: Condition) -> list[str]:
+    """Every kind of page that links lead to from the workspace's home, and the next page of each list."""
+    home = f"/w/{it.slug}"
+    found, seen, left = list[str](), Counter[str](), [home]
     with desk.page(quiet=False) as (page, _):
         while left:
             address = left.pop(0)
@@ -102,11 +68,20 @@ def discover(desk: Desk) -> list[str]:
             seen[kind] += 1
             page.goto(address)
             found.append(address)
-            for href in page.locator("a[href]").evaluate_all("all => all.map(a => a.getAttribute('href'))"):
+            for href in page.locator("a[href]").evaluate_all("all => all.map(a => new URL(a.getAttribute('href'), location).href)"):
                 target = urlsplit(href)
-                if not target.netloc and target.path.startswith("/") and not target.query:
-                    left.append(target.path)
+                if target.path.startswith(home) and re.fullmatch(r"(cursor=[^&]+)?", target.query) and href.startswith(desk.base):
+                    left.append(target.path + (f"?{target.query}" if target.query else ""))
     return found
+
+
+def addresses(folder: Path, name: str, desk: Desk) -> list[str]:
+    """What to photograph of a condition: found once, then read from the folder."""
+    it, kept = CONDITIONS[name], folder / f"{name}.txt"
+    if it.crawl and not kept.exists():
+        kept.write_text("\n".join(discover(desk, it)))
+    found = kept.read_text().split() if it.crawl else []
+    return found + [page for page in it.pages.replace("…", f"/w/{it.slug}").split() if page not in found]
 
 
 def shoot(page: Page, ear: Ear, address: str) -> Shot:
@@ -121,10 +96,23 @@ def shoot(page: Page, ear: Ear, address: str) -> Shot:
         faults.append(f"{seen['wide']} px too wide")
     if seen["elements"] > ELEMENTS:
         faults.append(f"{seen['elements']} elements")
-    return Shot(address, picture, faults)
+    return Shot(address, picture.crop((0, 0, picture.width, min(picture.height, TALLEST))), faults)
 
 
-def sheets(shots: list[Shot], folder: Path, look: str, columns: int, width: int) -> None:
+def opened(page: Page, address: str) -> list[Shot]:
+    """Each dialog and menu of the page that is open, over it."""
+    shots = []
+    for number in range(page.locator(OPENERS).count()):
+        opener = page.locator(OPENERS).nth(number)
+        if opener.is_visible() and opener.is_enabled():
+            opener.click()
+            page.wait_for_timeout(200)
+            shots.append(Shot(f"{address} open {number}", Image.open(io.BytesIO(page.screenshot())).convert("RGB"), []))
+            page.goto(address)
+    return shots
+
+
+def sheets(shots: list[Shot], folder: Path, name: str, columns: int, width: int) -> None:
     """Nine (or eighteen narrow) pages on a sheet, each with its address."""
     height, rows = int(width * (0.9 if columns < 5 else 2.2)), 3 if columns < 5 else 2
     per = columns * rows
@@ -136,49 +124,75 @@ def sheets(shots: list[Shot], folder: Path, look: str, columns: int, width: int)
             small = shot.picture.resize((width, int(shot.picture.height * width / shot.picture.width)))
             sheet.paste(small.crop((0, 0, width, min(height, small.height))), (x, y + 18))
             draw.text((x + 2, y + 3), shot.address[-int(width / 6.2) :], "#ffff99" if shot.faults else "#ffffff")
-        sheet.save(folder / f"sheet-{look}-{number // per + 1}.png", optimize=True)
+        sheet.save(folder / f"{name}-{number // per + 1}.png", optimize=True)
 
 
-def look_at(desk: Desk, stranger: Desk, addresses: list[str], folder: Path, lang: str, theme: str, size: tuple[int, int]) -> None:
-    """All pages in one language, theme and width."""
-    look = f"{lang}-{theme}-{size[0]}"
-    (folder / look).mkdir(parents=True, exist_ok=True)
-    shots = []
-    for who, these in ((stranger, STRANGER), (desk, tuple(addresses))):
-        with who.page(lang, theme, size, quiet=False) as (page, ear):
-            for address in these:
-                try:
-                    shots.append(shot := shoot(page, ear, address))
-                except Exception as error:  # a page that does not come is a fault to tell, not the end of the round
-                    print(f"{look} {address}: {type(error).__name__} {str(error)[:200]}")
-                    continue
-                name = re.sub(r"\W+", "-", address).strip("-")[:100] or "root"
-                shot.picture.save(folder / look / f"{len(shots):03}-{name}.png")
-                for fault in shot.faults:
-                    print(f"{look} {address}: {fault}", flush=True)
-    narrow = size == NARROW
-    sheets(shots, folder, look, 9 if narrow else 3, 200 if narrow else 620)
-    print(f"{look}: {len(shots)} pages, {sum(bool(shot.faults) for shot in shots)} with faults", flush=True)
+def look_at(desk: Desk, pages: list[str], folder: Path, condition: str, look: str, given: argparse.Namespace) -> None:
+    """The pages of one condition in one look."""
+    lang, theme, size = LOOKS[look]
+    place, shots = folder / condition / look, list[Shot]()
+    place.mkdir(parents=True, exist_ok=True)
+    with desk.page(lang, theme, size, quiet=False) as (page, ear):
+        for address in pages:
+            try:
+                shots.append(shoot(page, ear, address))
+                shots += opened(page, address) if given.opened else []
+            except Exception as error:  # a page that does not come is a fault to tell, not the end of the round
+                print(f"{condition} {look} {address}: {type(error).__name__} {str(error)[:200]}", flush=True)
+    for shot in shots:
+        shot.picture.save(place / f"{re.sub(r'[^A-Za-z0-9]+', '-', shot.address).strip('-')[:120] or 'root'}.png")
+        for fault in shot.faults:
+            print(f"{condition} {look} {shot.address}: {fault}", flush=True)
+    if not given.pages and not given.opened:
+        sheets(shots, folder, f"{condition}-{look}", *((9, 200) if size == NARROW else (3, 620)))
+    print(f"{condition} {look}: {len(shots)} pages, {sum(bool(shot.faults) for shot in shots)} with faults", flush=True)
+
+
+def fill(browser: Browser, stack: Stack) -> None:
+    """Make every condition that the platform does not have yet."""
+    for name, it in CONDITIONS.items():
+        made = stack.home / f"{name}.made"
+        if not made.exists():
+            began = time.monotonic()
+            it.fill(browser, stack, it)
+            made.touch()
+            print(f"{name}: made in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--home", default="", type=Path, help="the home of a platform that is kept; it may run already")
+    parser.add_argument("--port", type=int, default=8000, help="where that one listens")
+    parser.add_argument("--looks", default="*", help=f"of {', '.join(LOOKS)}; * stands for any")
+    parser.add_argument("--conditions", default="*", help=f"of {', '.join(CONDITIONS)}")
+    parser.add_argument("--pages", default="", help="only addresses in which this regular expression is found")
+    parser.add_argument("--opened", action="store_true", help="also each dialog and menu of a page")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Everything, in four looks (or all eight)."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--all", action="store_true", help="both languages × both themes × both widths")
-    parser.add_argument("--home", default="", help="the home of a platform that runs")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--look", type=int, help="only this look, 0 to 7")
-    given = parser.parse_args()
-    looks = LOOKS + OTHERS if given.all or given.look is not None else LOOKS
+    """Every page in every look and condition, or those that were asked for."""
+    given = arguments()
+    stack = Stack(home=given.home.resolve(), port=given.port) if given.home.name else Stack()
+    running = stack.ready()
+    given.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(find.chromium()), args=["--no-sandbox"])
-        with platform(browser, given.home, given.port) as (stack, desk):
-            addresses = discover(desk)
-            for number, (lang, theme, size) in enumerate(looks):
-                if given.look in (None, number):
-                    look_at(desk, Desk(browser, stack.base), addresses, given.folder, lang, theme, size)
-        browser.close()
+        try:
+            _ = running or stack.start(120)
+            fill(browser, stack)
+            for name, it in CONDITIONS.items():
+                if not fnmatch(name, given.conditions):
+                    continue
+                desk = sign_in(browser, stack, it.email) if it.email else Desk(browser, stack.base)
+                pages = [page for page in addresses(given.folder, name, desk) if re.search(given.pages, page)]
+                for look in LOOKS if pages else ():
+                    if fnmatch(look, given.looks):
+                        look_at(desk, pages, given.folder, name, look, given)
+        finally:
+            stack.stop()
+            browser.close()
 
 
 if __name__ == "__main__":
