@@ -105,3 +105,21 @@ def test_the_pages_of_a_package_stand_in_our_frame(people: People) -> None:
         assert page.count("<h1") == 1, path
         assert 'class="tabs"' in page or "reauthenticate" in page, path
         assert re.search(r"/w/[a-z]+/jobs", page) or "reauthenticate" in page, path
+
+
+def test_the_pages_of_a_package_speak_our_chinese(transactional_db: None, people: People) -> None:
+    browser = sign_in()
+    browser.cookies["django_language"] = "zh-hans"
+    asked = browser.get("/accounts/2fa/totp/activate/")["Location"]
+    pages = [browser.get(asked).content.decode(), browser.post(asked, {"password": PASSWORD}, follow=True).content.decode()]
+    inside = ("password/change", "email", "2fa", "2fa/webauthn", "2fa/webauthn/add", "2fa/recovery-codes/generate", "sessions")
+    pages += [browser.get(f"/accounts/{path}/", follow=True).content.decode() for path in inside]
+    stranger = Client()
+    stranger.cookies["django_language"] = "zh-hans"
+    outside = ("login/code", "password/reset/done", "password/reset/key/1-x", "confirm-email/x", "inactive")
+    pages += [stranger.get(f"/accounts/{path}/").content.decode() for path in outside]
+    for page in pages:
+        assert re.search(r"<title>[^<]*[\u4e00-\u9fff][^<]* · Slipway</title>", page)
+        main = re.sub(r"<(script|style)\b.*?</\1>", "", page[page.index("<main") :], flags=re.S)
+        said = re.sub(r"<[^>]+>", " ", main)
+        assert not re.search(r"[您请！]|Email|[Tt]oken|Name\b", said), said
