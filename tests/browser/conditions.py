@@ -135,7 +135,8 @@ def look_on(_: Browser, stack: Stack, it: Condition) -> None:
 
 FURNISHED = """
 …/datasets/reviews/1?split=test&row=3 …/jobs?q=no-such-job …/jobs?state=succeeded …/search?q=sentiment …/compare?jobs=4,5,6&all=1
-…/compare?jobs=5,6&view=parallel …/playground/sentiment?with=1 …/audit?action=dataset. /tokens?new=1 /inbox /account
+…/compare?jobs=5,6&view=parallel …/jobs/6/logs …/jobs/6/metrics …/jobs/6/samples …/jobs/6/checkpoints …/jobs/6/evaluation …/jobs/6/config
+…/playground/sentiment?with=1 …/audit?action=dataset. /tokens?new=1 /inbox /account
 /account/notifications /accounts/email/ /accounts/2fa/ /accounts/sessions/ /workspaces/new /guide /api/v1/docs
 """
 MANY = "/inbox …/jobs?q=999 …/jobs?sort=name …/jobs?state=failed …/datasets/reviews/1?row=9000"

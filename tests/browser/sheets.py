@@ -35,7 +35,7 @@ from tests.stack import Stack  # noqa: E402
 ELEMENTS, TALLEST = 1500, 6000  # of a page; pixels of a picture
 SKIPPED = re.compile(r"^/(static|files|api|signin|accounts/logout|v1|guide|preferences)|/log\.txt|\.csv$|/download|/columns$|/ticked$")
 NAMED = re.compile(r"(/(?:datasets|models|endpoints|playground|invitations)/)(?!new\b)[^/]+")
-PER_KIND = {"jobs/N": 4, "jobs/N/logs": 2, "datasets/X/N": 2, "models/X/N": 2, "endpoints/X": 2}
+PER_KIND = {"jobs/N": 4, "jobs/N/logs": 2, "datasets/X/N": 3, "models/X/N": 2, "endpoints/X": 2}
 LOOKS = {f"{lang}-{theme}-{size[0]}": (lang, theme, size) for size, lang, theme in product((WIDE, NARROW), ("en", "zh"), ("light", "dark"))}
 OPENERS = "main [data-dialog], main [popovertarget], header [popovertarget], header [data-drawer]"
 MEASURE = "() => ({wide: document.documentElement.scrollWidth - innerWidth, elements: document.querySelectorAll('*').length})"
@@ -52,7 +52,8 @@ class Shot(NamedTuple):
 def kind_of(address: str) -> str:
     """Pages that differ only in numbers, names and places of a list are of one kind."""
     parts = urlsplit(address)
-    return re.sub(r"\d+", "N", NAMED.sub(r"\1X", re.sub(r"^/w/[^/]+/?", "", parts.path))) + ("?cursor" if parts.query else "")
+    below = re.sub(r"^/w/[^/]+/?", "", NAMED.sub(r"\1X", parts.path))
+    return re.sub(r"\d+", "N", below) + ("?cursor" if parts.query else "")
 
 
 def discover(desk: Desk, it: Condition) -> list[str]:
@@ -135,14 +136,15 @@ def look_at(desk: Desk, pages: list[str], folder: Path, condition: str, look: st
     with desk.page(lang, theme, size, quiet=False) as (page, ear):
         for address in pages:
             try:
-                shots.append(shoot(page, ear, address))
-                shots += opened(page, address) if given.opened else []
+                taken = [shoot(page, ear, address), *(opened(page, address) if given.opened else [])]
             except Exception as error:  # a page that does not come is a fault to tell, not the end of the round
                 print(f"{condition} {look} {address}: {type(error).__name__} {str(error)[:200]}", flush=True)
-    for shot in shots:
-        shot.picture.save(place / f"{re.sub(r'[^A-Za-z0-9]+', '-', shot.address).strip('-')[:120] or 'root'}.png")
-        for fault in shot.faults:
-            print(f"{condition} {look} {shot.address}: {fault}", flush=True)
+                continue
+            shots += taken
+            for shot in taken:
+                shot.picture.save(place / f"{re.sub(r'[^A-Za-z0-9]+', '-', shot.address).strip('-')[:120] or 'root'}.png")
+                for fault in shot.faults:
+                    print(f"{condition} {look} {shot.address}: {fault}", flush=True)
     if not given.pages and not given.opened:
         sheets(shots, folder, f"{condition}-{look}", *((9, 200) if size == NARROW else (3, 620)))
     print(f"{condition} {look}: {len(shots)} pages, {sum(bool(shot.faults) for shot in shots)} with faults", flush=True)
