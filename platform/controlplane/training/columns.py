@@ -68,6 +68,35 @@ def map_columns(spec: type[Spec], features: Mapping[str, str], asked: Mapping[st
     return used
 
 
+def suggest(
+    spec: type[Spec], features: Mapping[str, str], statistics: Mapping[str, Any], asked: Mapping[str, str | None]
+) -> dict[str, str]:
+    """What is asked, and the likeliest column for each role that several could take: a person sees the choice before starting, so a
+    form may make it; the API does not. Raises Problem 422 where a role has no candidate or what is asked is wrong."""
+    used = {role: name for role, name in asked.items() if name}
+    while True:
+        try:
+            map_columns(spec, features, used)
+            return used
+        except Problem as problem:
+            if not all(error.get("candidates") for error in problem.errors):
+                raise
+            error = problem.errors[0]
+            role = str(error["loc"][-1])
+            used[role] = likeliest(spec.columns[role], error["candidates"], statistics)
+
+
+def likeliest(column: Column, names: list[str], statistics: Mapping[str, Any]) -> str:
+    """Of columns of classes the evident label, else the one with the fewest classes, of two the later; of texts the longest."""
+    known = statistics.get("columns") or {}
+    if "category" in column.types:
+        if statistics.get("label") in names:
+            return str(statistics["label"])
+        several = [name for name in names if int((known.get(name) or {}).get("distinct") or 0) > 1] or names
+        return min(reversed(several), key=lambda name: int((known.get(name) or {}).get("distinct") or 0))
+    return max(names, key=lambda name: float(((known.get(name) or {}).get("lengths") or {}).get("mean") or 0))
+
+
 def wrong(column: Column, name: str, features: Mapping[str, str]) -> str | None:
     if name not in features:
         return f"The dataset has no column {name!r}. {nearest(name, list(features))}"

@@ -10,7 +10,7 @@ from controlplane.data.models import DatasetVersion
 from controlplane.errors import Problem
 from controlplane.jobs.models import Job
 from controlplane.registry.models import ModelVersion
-from controlplane.training.columns import map_columns
+from controlplane.training.columns import suggest
 from workers.contract.recipe import Preset, Spec
 from workers.contract.states import VersionState
 
@@ -30,12 +30,13 @@ DOMAINS = {  # beginning of a task's name → kind of data; everything else is t
 @dataclass
 class Draft:
     """Everything the form shows. sent: what the user changed, as typed under `p-…` · everything: all settings are shown, not only
-    the few that matter most · wrong: places of the JSON that name no setting."""
+    the few that matter most · guessed: columns chosen where several would fit · wrong: places of the JSON that name no setting."""
 
     spec: type[Spec]
     versions: list[DatasetVersion]
     version: DatasetVersion | None
     columns: dict[str, str]
+    guessed: dict[str, str]
     base_model: str
     bases: list[dict[str, Any]]
     preset: Preset
@@ -46,13 +47,16 @@ class Draft:
     everything: bool = False
     wrong: dict[str, str] = field(default_factory=dict)
 
+    def mapping(self) -> dict[str, str]:
+        """Role → column, as far as it was chosen or had to be guessed; the rest is found by name and type."""
+        return {role: column for role, column in self.columns.items() if column} | self.guessed
+
     def body(self) -> dict[str, Any]:
         """The request the API would take."""
         params = forms.parse(self.spec, self.sent, self.preset)
         body: dict[str, Any] = {"recipe": self.spec.recipe, "dataset": str(self.version) if self.version else "", "preset": self.preset}
-        chosen = {role: column for role, column in self.columns.items() if column}
         optional = {
-            "columns": chosen,
+            "columns": self.mapping(),
             "base_model": self.base_model if self.base_model != NONE else "",
             "params": params,
             "name": self.name,
@@ -69,11 +73,11 @@ def ready_versions(workspace: Any) -> list[DatasetVersion]:
 
 
 def fits(spec: type[Spec], version: DatasetVersion) -> bool:
-    """Whether the recipe reads this format and every role finds a column."""
+    """Whether the recipe reads this format and every role finds a column, or several."""
     if version.format and version.format not in spec.formats:
         return False
     try:
-        map_columns(spec, version.features, {})
+        suggest(spec, version.features, version.statistics, {})
     except Problem:
         return False
     return True
@@ -115,12 +119,14 @@ def draft(workspace: Any, sent: Mapping[str, str], source: Job | None = None) ->
     preset: Preset = next((p for p in PRESETS if p == given.get("preset")), "balanced")
     typed, wrong = _typed(given, spec, preset)
     bases = bases_for(workspace, spec)
-    columns = version.features if version else {}
+    features = version.features if version else {}
+    columns = {role: name if (name := given.get(f"c-{role}", "")) in features else "" for role in spec.columns}
     return Draft(
         spec=spec,
         versions=versions,
         version=version,
-        columns={role: name if (name := given.get(f"c-{role}", "")) in columns else "" for role in spec.columns},
+        columns=columns,
+        guessed=_guessed(spec, version, columns),
         base_model=_base(given, spec, bases),
         bases=bases,
         preset=preset,
@@ -131,6 +137,16 @@ def draft(workspace: Any, sent: Mapping[str, str], source: Job | None = None) ->
         everything=given.get("view") == "all",
         wrong=wrong,
     )
+
+
+def _guessed(spec: type[Spec], version: DatasetVersion | None, columns: dict[str, str]) -> dict[str, str]:
+    if version is None:
+        return {}
+    try:
+        found = suggest(spec, version.features, version.statistics, columns)
+    except Problem:
+        return {}  # the checks say what does not fit
+    return {role: name for role, name in found.items() if not columns.get(role)}
 
 
 def _set(given: dict[str, str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ def fixes(check: dict[str, Any], plan: Draft, ws: str) -> list[Fix]:
     if check["id"] == "params":
         return _params(check)
     if check["id"] == "columns":
-        return _columns(check) or _other_task(plan)
+        return _guesses(plan) if check["ok"] else _columns(check, plan) or _other_task(plan)
     if check["code"] == "wrong_format":
         return _other_task(plan)
     if check["id"] == "base_model":
@@ -48,13 +48,25 @@ def _params(check: dict[str, Any]) -> list[Fix]:
     return [Fix(_("Reset %(name)s") % {"name": name}, f"p-{name}") for name in list(names)[:SHOWN]]
 
 
-def _columns(check: dict[str, Any]) -> list[Fix]:
+def _columns(check: dict[str, Any], plan: Draft) -> list[Fix]:
     """A column for each role that could be several."""
+    return [_column(plan, str(place["loc"][-1]), name) for place in check["places"] for name in place.get("candidates", [])[:SHOWN]]
+
+
+def _guesses(plan: Draft) -> list[Fix]:
+    """The other columns a guessed role could have."""
+    features = plan.version.features if plan.version else {}
+    taken = plan.mapping().values()
     out = []
-    for place in check["places"]:
-        role = str(place["loc"][-1])
-        out += [Fix(_("%(role)s: %(name)s") % {"role": role, "name": name}, f"c-{role}={name}") for name in place.get("candidates", [])]
-    return out[:SHOWN]
+    for role, chosen in plan.guessed.items():
+        others = [name for name, kind in features.items() if kind == features[chosen] and name not in taken]
+        out += [_column(plan, role, name) for name in others[:SHOWN]]
+    return out
+
+
+def _column(plan: Draft, role: str, name: str) -> Fix:
+    title = said(plan.spec.columns[role].title) if role in plan.spec.columns else role
+    return Fix(_("%(role)s: %(name)s") % {"role": title, "name": name}, f"c-{role}={name}")
 
 
 def _other_task(plan: Draft) -> list[Fix]:

@@ -122,7 +122,8 @@ def summary(group: forms.Group) -> str:
 def sees(plan: Draft, version: DatasetVersion) -> dict[str, Any]:
     """The first rows as the model gets them: {rows: [[(role, cell)]], lengths, mapping: [(role title, column)]}."""
     try:
-        columns = map_columns(plan.spec, version.features, {role: name for role, name in plan.columns.items() if name})
+        found = map_columns(plan.spec, version.features, plan.mapping())
+        columns = {role: found[role] for role in plan.spec.columns if role in found}
         items = _first_rows(version) if version.state == "ready" else []
     except Problem:
         return {"rows": [], "lengths": "", "mapping": []}
@@ -153,6 +154,9 @@ def checked(request: HttpRequest, plan: Draft, body: dict[str, Any]) -> dict[str
     except Problem as problem:
         failed = {"id": "params", "ok": False, "warning": False, "code": problem.code, "message": problem.detail, "places": problem.errors}
         found = {"checks": [failed], "estimate": {}, "queue": {}}
+    for check in found["checks"]:
+        if check["id"] == "columns" and check["ok"] and plan.guessed:
+            check |= {"warning": True, "code": "columns_guessed"}
     shown = [check for check in found["checks"] if not check["ok"] or check["id"] not in QUIET]
     for check in shown:
         check |= {"title": words.title(check), "note": _note(check, plan, found), "fixes": fixes(check, plan, request.workspace.slug)}  # type: ignore[attr-defined]
@@ -168,10 +172,10 @@ def checked(request: HttpRequest, plan: Draft, body: dict[str, Any]) -> dict[str
 
 def _note(check: dict[str, Any], plan: Draft, found: dict[str, Any]) -> str:
     """The line under a check."""
+    if check["id"] == "columns" and check["ok"]:
+        return " · ".join(f"{title}: {name}" for title, name in (sees(plan, plan.version)["mapping"] if plan.version else []))
     if check["code"]:
         return str(words.REMEDIES.get(check["code"], ""))
-    if check["id"] == "columns":
-        return " · ".join(f"{title}: {name}" for title, name in (sees(plan, plan.version)["mapping"] if plan.version else []))
     if check["id"] == "resources" and found["estimate"].get("memory_bytes") and (room := capacity(plan.device)):
         return _("about %(need)s of %(room)s memory") % {"need": size(found["estimate"]["memory_bytes"]), "room": size(room)}
     if check["id"] == "data" and plan.version:

@@ -64,10 +64,14 @@ def _failed(problem: Problem) -> list[dict[str, Any]]:
         parts.setdefault(place if name == "params" and place in ("params", "columns") else name, []).append(error)
     out = []
     for part, errors in (parts or {name: []}).items():
-        text = "; ".join(str(error.get("msg", "")) for error in errors) or problem.detail
+        text = " ".join(_sentence(str(error.get("msg", ""))) for error in errors) or problem.detail
         code = problem.code if part == name else part
         out.append(_check(part, text, ok=False, code=code, fix=problem.hint or None, places=errors))
     return out
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
 
 
 def warnings(workspace: Any, found: Plan) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ PASSED: dict[str, str | Promise] = {
 FAILED: dict[str, str | Promise] = {
     "params": gettext_lazy("A setting is out of range"),
     "columns": gettext_lazy("The columns do not fit the task"),
+    "columns_guessed": gettext_lazy("Several columns would fit; these were chosen"),
     "unknown_recipe": gettext_lazy("There is no such task"),
     "unknown_dataset": gettext_lazy("There is no such dataset"),
     "dataset_not_ready": gettext_lazy("The dataset is not ready yet"),
