@@ -9,14 +9,16 @@ from ninja.responses import Status
 from pydantic import Field
 
 from controlplane import artifacts
-from controlplane.data import exports, preview, schemas, services
+from controlplane.data import exports, fixes, preview, schemas, services
 from controlplane.data.filters import read_filters
+from controlplane.data.fixes import Finding
 from controlplane.data.forms import MULTIPART, body_schema, read_version
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.errors import Problem, not_found
 from controlplane.limits import limit
 from controlplane.paging import ListQuery, listing
 from controlplane.workspaces.access import needs
+from workers.contract.options import FIXES, Fix
 from workers.contract.states import VersionState
 
 router = Router(tags=["datasets"])
@@ -41,6 +43,16 @@ class RowQuery(Schema):
     q: str = Field("", max_length=limit("query_length"), description="Search in the text columns")
     limit: int = Field(limit("page_default"), ge=1, le=limit("page"))
     filter: list[str] = Field([], description="column:op:value; op is eq, ne, lt, gt, contains or null; repeated = and")
+    finding: Finding | None = Field(None, description="Only the rows preparing named for this finding, at most 100 of each")
+
+
+class FixQuery(Schema):
+    fix: list[Fix] = Field([], max_length=len(FIXES), description="The fixes to be looked at; none = all that have something to do")
+
+
+class FixesIn(Schema):
+    model_config = {"extra": "forbid"}
+    fixes: list[Fix] = Field(min_length=1, max_length=len(FIXES), description="Added to those the version has already")
 
 
 class ExportQuery(Schema):
@@ -145,7 +157,8 @@ def get_rows(request: HttpRequest, ws: str, name: str, n: int, query: Query[RowQ
     version = ready(the_version(request, name, n))
     exports.check_split(version, query.split)
     filters = read_filters(query.filter, version.features)
-    found = preview.page(version, split=query.split, offset=query.offset, limit=query.limit, filters=filters, q=query.q)
+    only = fixes.rows_with(version, query.finding) if query.finding else None
+    found = preview.page(version, split=query.split, offset=query.offset, limit=query.limit, filters=filters, q=query.q, only=only)
     for item in found["items"]:
         _link_media(request, version, item)
     return found
@@ -157,6 +170,26 @@ def _link_media(request: HttpRequest, version: DatasetVersion, item: dict[str, A
         if kind in ("image", "audio") and item["values"].get(column):
             token = artifacts.token({"c": [version.pk, item["split"], item["row"], column]}, steady=True)
             item["values"][column] = request.build_absolute_uri(f"/files/{token}")
+
+
+@router.get("/datasets/{name}/versions/{n}/fixes", summary="What fixing the findings of a version would change")
+@needs("viewer", scope="read")
+def preview_fixes(request: HttpRequest, ws: str, name: str, n: int, query: Query[FixQuery]) -> Any:
+    """`items`: of each fix how many rows it changes, with the first of them before and after; `rows_after`: what all of them leave."""
+    version = ready(the_version(request, name, n))
+    offered = [offer for offer in fixes.offers(version) if not query.fix or offer.fix in query.fix]
+    found = fixes.outcome(version, [offer.fix for offer in offered])
+    items = [{"fix": offer.fix, "rows": offer.rows, "examples": fixes.examples(version, offer.fix)} for offer in offered]
+    return {"rows": found.rows, "rows_after": found.after, "rows_masked": found.masked, "exact": found.exact, "items": items}
+
+
+@router.post("/datasets/{name}/versions/{n}/fixes", summary="Make a version with findings fixed", response={200: Any, 202: Any})
+@needs("editor", scope="write")
+def fix_version(request: HttpRequest, ws: str, name: str, n: int, body: FixesIn, response: HttpResponse) -> Any:
+    """A new version of the same uploaded bytes, prepared with these `options.fixes`; this one stays as it is. 200 where it exists."""
+    version = services.fix_version(version=the_version(request, name, n), user=request.user, fixes=body.fixes)
+    response["Location"] = f"{request.path.rsplit('/', 2)[0]}/{version.version}"
+    return Status(202 if version.fresh else 200, schemas.version_json(version))
 
 
 @router.get("/datasets/{name}/versions/{n}/files", summary="The version's Parquet files with signed addresses")

@@ -1,28 +1,35 @@
 """A version's statistics and health in words and small bars, for its page."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from controlplane.data.fixes import places
 from controlplane.data.models import DatasetVersion
 from controlplane.data.preview import in_order
 from controlplane.data.schemas import columns_of
 from controlplane.frame.figures import figure
+from workers.contract import personal
 
 LABELS_SHOWN = 12
 CLASSES_SHOWN = 50
+ROWS_LINKED = 10
 UNEVEN = 10  # times the smallest class: worth a word
 
 
 class Finding(NamedTuple):
-    """title: how many of what · note: why it matters · serious: it misleads a training · query: the preview that shows it."""
+    """title: how many of what · note: why it matters · serious: it misleads a training · query: the preview that shows it ·
+    fix: what mends it · rows: (split, row, query of its page) of the first."""
 
     title: str
     note: str
     serious: bool
     query: str = ""
+    fix: str = ""
+    rows: Sequence[tuple[str, int, str]] = ()
 
 
 def bars(counts: list[int]) -> list[int]:
@@ -67,17 +74,43 @@ def health(version: DatasetVersion) -> list[Finding] | None:
     out = []
     if n := found.get("leakage"):
         title = ngettext("%(n)s row is also in test", "%(n)s rows are also in test", n) % {"n": f"{n:,}"}
-        out.append(Finding(title, _("Scores on test would look better than they are."), True))
+        out.append(_finding(version, "leakage", title, _("Scores on test would look better than they are."), fix="drop_leaks"))
     if n := found.get("conflicts"):
         title = ngettext("%(n)s input carries two labels", "%(n)s inputs carry two labels", n) % {"n": f"{n:,}"}
-        out.append(Finding(title, _("The model learns both."), True))
+        out.append(_finding(version, "conflicts", title, _("The model learns both."), fix="drop_conflicts"))
+    out += _personal(version, found.get("personal") or {})
     if n := found.get("rejected"):
         title = ngettext("%(n)s file was left out", "%(n)s files were left out", n) % {"n": f"{n:,}"}
         out.append(Finding(title, _("They could not be read."), True))
     if n := found.get("duplicates"):
         title = ngettext("%(n)s row comes again", "%(n)s rows come again", n) % {"n": f"{n:,}"}
-        out.append(Finding(title, _("Exact duplicates weigh more than other rows."), False))
+        note = _("Exact duplicates weigh more than other rows.")
+        out.append(_finding(version, "duplicates", title, note, fix="drop_duplicates", serious=False))
+    if n := found.get("empty"):
+        title = ngettext("%(n)s row is empty", "%(n)s rows are empty", n) % {"n": f"{n:,}"}
+        out.append(_finding(version, "empty", title, _("There is nothing to learn from it."), fix="drop_empty", serious=False))
     return out + _columns_health(version)
+
+
+def _finding(version: DatasetVersion, name: str, title: str, note: str, *, fix: str, serious: bool = True) -> Finding:
+    """One whose rows preparing has named."""
+    rows = places(version, name)
+    shown = [(split, row, urlencode({"split": split, "row": row})) for split, row in rows[:ROWS_LINKED]]
+    return Finding(title, note, serious, urlencode({"finding": name}) if rows else "", fix, shown)
+
+
+def _personal(version: DatasetVersion, found: dict[str, int]) -> list[Finding]:
+    """A finding for each kind of personal data; never what it is."""
+    phones, emails, ids, cards = (int(found.get(kind) or 0) for kind in personal.KINDS)
+    titles = {
+        "phone": ngettext("%(n)s phone number", "%(n)s phone numbers", phones),
+        "email": ngettext("%(n)s email address", "%(n)s email addresses", emails),
+        "id_number": ngettext("%(n)s Chinese ID number", "%(n)s Chinese ID numbers", ids),
+        "card": ngettext("%(n)s bank card number", "%(n)s bank card numbers", cards),
+    }
+    note = _("A model can repeat them.")
+    named = [(kind, title % {"n": f"{found[kind]:,}"}) for kind, title in titles.items() if found.get(kind)]
+    return [_finding(version, kind, title, note, fix="mask_personal") for kind, title in named]
 
 
 def _columns_health(version: DatasetVersion) -> list[Finding]:

@@ -1,7 +1,7 @@
 """The preview as a page shows it: which rows, what each column looks like, where the next page lies. The address is the state."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
@@ -12,6 +12,7 @@ from controlplane import artifacts
 from controlplane.data import exports, preview
 from controlplane.data.figures import bars
 from controlplane.data.filters import read_filters
+from controlplane.data.fixes import places, rows_with
 from controlplane.data.models import DatasetVersion
 from controlplane.data.schemas import columns_of
 from controlplane.frame.figures import figure
@@ -26,6 +27,20 @@ OPERATORS = (
     ("gt", gettext_lazy("is more than")),
     ("null", gettext_lazy("is empty (true or false)")),
 )
+MARKED = {  # finding → the badge of its rows
+    "leakage": gettext_lazy("Also in test"),
+    "conflicts": gettext_lazy("Label conflict"),
+    "duplicates": gettext_lazy("Duplicate"),
+    "empty": gettext_lazy("Empty"),
+    "personal": gettext_lazy("Personal data"),
+}
+FOUND = {
+    **MARKED,
+    "phone": gettext_lazy("Phone numbers"),
+    "email": gettext_lazy("Email addresses"),
+    "id_number": gettext_lazy("Chinese ID numbers"),
+    "card": gettext_lazy("Bank card numbers"),
+}
 TEXT_SHOWN = 400  # characters of a cell in the table
 
 
@@ -38,12 +53,22 @@ class Cell:
     url: str = ""
 
 
+class Row(NamedTuple):
+    """marks: findings that name it."""
+
+    number: int
+    split: str
+    cells: list[Cell]
+    marks: list[str]
+
+
 @dataclass(frozen=True)
 class Look:
     """One page of rows with everything around it."""
 
     columns: list[dict[str, Any]]
-    rows: list[tuple[int, str, list[Cell]]]
+    rows: list[Row]
+    marked: bool  # a row of this page has a finding
     total: int
     first: int
     last: int
@@ -65,37 +90,51 @@ def look(request: HttpRequest, version: DatasetVersion) -> Look:
     query = request.GET
     split = query.get("split") or None
     exports.check_split(version, split)
-    texts = query.getlist("filter")
+    texts, finding = query.getlist("filter"), query.get("finding", "")
     filters = read_filters(texts, version.features)
+    only = rows_with(version, finding) if finding in FOUND else None
     q, picked = query.get("q", "")[:200], query.get("row", "")
     offset = int(query["offset"]) if query.get("offset", "").isdecimal() else 0
-    if "offset" not in query and split and picked.isdecimal() and len(picked) < 12 and not (filters or q):
+    if "offset" not in query and split and picked.isdecimal() and len(picked) < 12 and not (filters or q or only):
         offset = int(picked) // ROWS * ROWS  # a link to a row opens the page that has it
-    found = preview.page(version, split=split, offset=offset, limit=ROWS, filters=filters, q=q)
+    found = preview.page(version, split=split, offset=offset, limit=ROWS, filters=filters, q=q, only=only)
     names = columns_of(version)
-    rows = [(item["row"], item["split"], [cell(version, item, name) for name in names]) for item in found["items"]]
-    here: dict[str, Any] = {"split": split, "filter": texts, "q": q}
-    here["view"] = query.get("view")
+    rows = _rows(version, names, found["items"])
+    here: dict[str, Any] = {"split": split, "filter": texts, "q": q, "view": query.get("view")}
+    here["finding"] = finding if only is not None else None
     total = found["total"]
     media = next((name for name in names if version.features[name] == "image"), "")
     return Look(
         columns=[_column(version, name) for name in names],
         rows=rows,
+        marked=any(row.marks for row in rows),
         total=total,
         first=offset + 1 if rows else 0,
         last=offset + len(rows),
         previous=_address(here, offset=max(0, offset - ROWS) or None) if offset else "",
         next=_address(here, offset=found["next_offset"]) if found["next_offset"] else "",
         splits=[(name, version.splits.get(name, 0), _address(here, split=name), name == split) for name in preview.splits_of(version)],
-        chips=[(_chip(text, version.features), _address(here, filter=[t for t in texts if t != text])) for text in texts],
+        chips=([(str(FOUND[finding]), _address(here, finding=None))] if only is not None else [])
+        + [(_chip(text, version.features), _address(here, filter=[t for t in texts if t != text])) for text in texts],
         shares=_shares(version, here, split),
         picked=_picked(names, rows, picked, query.get("of") or split, here, offset) if picked else None,
         q=q,
         media=media,
         label=str(version.statistics.get("label") or ""),
         grid=bool(media) and query.get("view") != "table",
-        extra=[("filter", text) for text in texts] + [(key, str(here[key])) for key in ("split", "view") if here[key]],
+        extra=[("filter", text) for text in texts] + [(key, str(here[key])) for key in ("split", "view", "finding") if here[key]],
     )
+
+
+def _rows(version: DatasetVersion, names: list[str], items: list[dict[str, Any]]) -> list[Row]:
+    marks: dict[tuple[str, int], list[str]] = {}
+    for finding, word in MARKED.items():
+        for place in places(version, finding):
+            marks.setdefault(place, []).append(str(word))
+    return [
+        Row(item["row"], item["split"], [cell(version, item, name) for name in names], marks.get((item["split"], item["row"]), []))
+        for item in items
+    ]
 
 
 def _address(here: dict[str, Any], **change: Any) -> str:
@@ -119,22 +158,21 @@ def cell(version: DatasetVersion, item: dict[str, Any], name: str, shown: int = 
     return Cell(kind, text if len(text) <= shown else f"{text[:shown]}…")
 
 
-def _picked(
-    names: list[str], rows: list[tuple[int, str, list[Cell]]], asked: str, split: str | None, here: dict[str, Any], offset: int
-) -> dict[str, Any] | None:
+def _picked(names: list[str], rows: list[Row], asked: str, split: str | None, here: dict[str, Any], offset: int) -> dict[str, Any] | None:
     """The row that is open, with its neighbours on this page and its lasting address."""
-    at = next((i for i, row in enumerate(rows) if str(row[0]) == asked and split in (None, row[1])), None)
+    at = next((i for i, row in enumerate(rows) if str(row.number) == asked and split in (None, row.split)), None)
     if at is None:
         return None
-    number, of, cells = rows[at]
+    number, of, cells, marks = rows[at]
 
     def near(i: int) -> str:
-        return _address(here, offset=offset or None, row=rows[i][0], of=rows[i][1]) if 0 <= i < len(rows) else ""
+        return _address(here, offset=offset or None, row=rows[i].number, of=rows[i].split) if 0 <= i < len(rows) else ""
 
     link = _address({}, split=of, row=number)
     return {
         "row": number,
         "split": of,
+        "marks": marks,
         "cells": list(zip(names, cells, strict=True)),
         "up": near(at - 1),
         "down": near(at + 1),
@@ -152,6 +190,7 @@ def composed(query: QueryDict) -> str | None:
         "filter": list(dict.fromkeys(texts)),
         "q": query.get("q"),
         "view": query.get("view"),
+        "finding": query.get("finding"),
     }
     return _address(here)
 

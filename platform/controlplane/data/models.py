@@ -40,7 +40,8 @@ class DatasetVersion(models.Model):
     """What the preparing job made of some uploaded bytes and options. Immutable once ready.
 
     content_key: sha256 over bytes and options: the same again is this version · sources: [{name, uri, size, sha256}] ·
-    shards: {split: [{name, uri, size, sha256}]} · size_bytes, shard_bytes: of both · features: {column: type} · classes: {column: [names]}.
+    shards: {split: [{name, uri, size, sha256}]} · size_bytes, shard_bytes: of both · features: {column: type} · classes: {column: [names]}
+    · kind: of data, a key of `kinds.KINDS` · fixed_from: the version of this dataset whose findings it mends.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -54,6 +55,8 @@ class DatasetVersion(models.Model):
     size_bytes = models.BigIntegerField(default=0)
     shard_bytes = models.BigIntegerField(default=0)
     format = models.CharField(max_length=16, blank=True)
+    kind = models.CharField(max_length=8, blank=True)
+    fixed_from = models.PositiveIntegerField(null=True)
     columns = models.JSONField(default=list)  # names in the file's order
     features = models.JSONField(default=dict)
     classes = models.JSONField(default=dict)
@@ -74,8 +77,15 @@ class DatasetVersion(models.Model):
             models.Index(fields=["dataset", "content_key"], name="version_by_content"),
             models.Index(fields=["state", "created_at"], name="dataset_version_by_state"),
             # What lists ask of the newest version of every dataset, answered without reading the row, whose statistics may be long.
-            models.Index(fields=["dataset", "-version", "created_at", "format", "state", "size_bytes"], name="dataset_newest"),
+            models.Index(fields=["dataset", "-version", "created_at", "kind", "state", "size_bytes"], name="dataset_newest"),
         ]
 
     def __str__(self) -> str:
         return f"{self.dataset.name}@{self.version}"
+
+
+class ListChoice(models.Model):
+    """Which columns of the list of datasets one person sees, in order."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    columns = models.JSONField(default=list)

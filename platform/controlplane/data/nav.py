@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from controlplane.data import samples
+from controlplane.data.intake import workspace_bytes
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.frame import slots
 from workers.contract.states import VersionState
@@ -20,6 +21,11 @@ def address(ws: str, reference: str) -> str:
 
 def rows_of(version: DatasetVersion) -> int:
     return sum(version.splits.values())
+
+
+@slots.quota("workspace_storage")
+def stored(request: Any) -> int:
+    return workspace_bytes(request.workspace)
 
 
 @slots.counter("datasets")

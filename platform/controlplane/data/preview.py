@@ -31,6 +31,7 @@ SECONDS = 10.0  # an answer may take
 WAIT_SECONDS = 5.0  # for a free reader
 REQUESTS = 500  # before a reader is replaced by a fresh one
 CACHE_BYTES = 10 * GiB  # of shards fetched from a remote store
+Places = dict[str, list[int]]  # split → rows of it
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 
 
@@ -154,12 +155,15 @@ def splits_of(version: DatasetVersion) -> list[str]:
     return in_order(version.shards)
 
 
-def page(version: DatasetVersion, *, split: str | None, offset: int, limit: int, filters: list[Filter], q: str) -> dict[str, Any]:
-    """{items: [{row, split, values}], total, next_offset}. split None = all, in order. Images and sounds stand as true."""
+def page(
+    version: DatasetVersion, *, split: str | None, offset: int, limit: int, filters: list[Filter], q: str, only: Places | None = None
+) -> dict[str, Any]:
+    """{items: [{row, split, values}], total, next_offset}. split None = all, in order; only: these rows and no others. Images and
+    sounds stand as true."""
     splits = [split] if split else splits_of(version)
     whole = [(name, ref) for name in splits for ref in version.shards[name]]
     total = sum(version.splits.get(name, 0) for name in splits)
-    plain = not filters and not q
+    plain = not filters and not q and only is None
     if plain and offset >= total:
         return {"items": [], "total": total, "next_offset": None}
     shards, skipped = _needed(whole, offset, limit) if plain and not artifacts.is_local() else (_all(whole), 0)
@@ -171,6 +175,7 @@ def page(version: DatasetVersion, *, split: str | None, offset: int, limit: int,
         "limit": limit,
         "filters": filters,
         "q": q,
+        "only": only,
     }
     reply = pool.ask(request)
     total = total if plain else reply["total"]
@@ -202,6 +207,35 @@ def _needed(whole: list[tuple[str, dict[str, Any]]], offset: int, limit: int) ->
 @lru_cache(maxsize=10_000)
 def _rows(uri: str) -> int:
     return int(pool.ask({"op": "count", "path": str(on_disk(uri))})["rows"])
+
+
+def stored(uri: str, features: dict[str, str], *, offset: int, limit: int, filters: list[Filter]) -> dict[str, Any]:
+    """The same of one stored Parquet file that is no dataset's."""
+    shard = {"path": str(on_disk(uri)), "split": "", "base": 0}
+    request = {"op": "rows", "shards": [shard], "features": features, "offset": offset, "limit": limit, "filters": filters, "q": ""}
+    reply = pool.ask(request)
+    after = offset + len(reply["items"])
+    following = after if reply["items"] and after < reply["total"] else None
+    return {"items": reply["items"], "total": reply["total"], "next_offset": following}
+
+
+def texts(version: DatasetVersion, *, split: str, rows: list[int], column: str, length: int) -> list[str]:
+    """What stands in one column of these rows of a split, at most `length` characters of each; empty for a row that is not there."""
+    found, first = dict.fromkeys(rows, ""), 0
+    for ref in version.shards[split]:
+        count = _rows(ref["uri"])
+        inside = [row for row in found if first <= row < first + count]
+        if inside:
+            local = [row - first for row in inside]
+            reply = pool.ask({"op": "texts", "path": str(on_disk(ref["uri"])), "rows": local, "column": column, "length": length})
+            found.update(zip(inside, reply["texts"], strict=True))
+        first += count
+    return [found[row] for row in rows]
+
+
+def cell_path(version: DatasetVersion, split: str, row: int, column: str) -> str:
+    """Where a browser finds one image or sound: a path without host, the same for a while."""
+    return "/files/" + artifacts.token({"c": [version.pk, split, row, column]}, steady=True)
 
 
 def cell(version: DatasetVersion, *, split: str, row: int, column: str) -> tuple[bytes, str]:

@@ -4,8 +4,9 @@ One JSON line in, one out. DuckDB may open the named files and nothing else: no 
 on memory, a locked configuration; the process may write no file. The parent kills it when an answer takes too long.
 
   {"op": "rows", "shards": [{"path", "split", "base"}], "features": {column: type},
-   "offset", "limit", "filters": [[column, op, value]], "q"}
+   "offset", "limit", "filters": [[column, op, value]], "q", "only": {split: [rows]} | null}
     -> {"items": [{"row", "split", "values"}], "total": rows that match in these shards}
+  {"op": "texts", "path", "rows": [number], "column", "length"} -> {"texts": [text]}
   {"op": "count", "path"} -> {"rows"} · {"op": "cell", "path", "row", "column"} -> {"data": base64 | null, "name"}
 Images and audio are no values: true stands for one that is there, null for none.
 """
@@ -52,7 +53,10 @@ def quoted(name: str) -> str:
 
 
 class Shard:
-    """One Parquet file: its rows, and its columns by their true names (DuckDB renames those that differ in case only)."""
+    """One Parquet file: its rows, and its columns by their true names (DuckDB renames those that differ in case only).
+
+    numbered: a table expression with one parameter, the path; `at` is its further column, the row's number within the file.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
         self.connection, self.path = connection, path
@@ -60,6 +64,9 @@ class Shard:
         true = self.all("SELECT name, num_children FROM parquet_schema(?)", [path])
         self.columns = dict(zip(_top_level(true), shown, strict=True))
         self.rows = int(self.all("SELECT num_rows FROM parquet_file_metadata(?)", [path])[0][0])
+        taken = {name.lower() for name in shown}
+        self.at = quoted(next(name for name in ("at", "at_", "at__", *map(str, range(9999))) if name not in taken))
+        self.numbered = f"(SELECT row_number() OVER () - 1 AS {self.at}, * FROM read_parquet(?))"  # noqa: S608
 
     def all(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql, values).fetchall()
@@ -103,6 +110,12 @@ def condition(shard: Shard, filters: list[list[Any]], q: str, features: dict[str
     return " AND ".join(parts), values
 
 
+def among(shard: Shard, rows: list[int], base: int) -> str:
+    """SQL that holds for these rows of a split, of which `base` lie before this shard."""
+    here = [str(int(row) - base) for row in rows if base <= int(row) < base + shard.rows]
+    return f"{shard.at} IN ({', '.join(here)})" if here else "false"
+
+
 def wanted(shard: Shard, features: dict[str, str]) -> str:
     """The select list: media as a mark, times as microseconds, the rest as it is."""
     items = []
@@ -128,9 +141,11 @@ def rows(request: dict[str, Any]) -> dict[str, Any]:
     for entry in request["shards"]:
         shard, split = Shard(connection, entry["path"]), entry["split"]
         where, values = condition(shard, request["filters"], request["q"], features)
+        if (only := request.get("only")) is not None:
+            where = " AND ".join([*filter(None, [where]), among(shard, only.get(split, []), before[split])])
         matching = shard.rows
         if where:
-            matching = int(shard.all(f"SELECT count(*) FROM read_parquet(?) WHERE {where}", [shard.path, *values])[0][0])  # noqa: S608
+            matching = int(shard.all(f"SELECT count(*) FROM {shard.numbered} WHERE {where}", [shard.path, *values])[0][0])  # noqa: S608
         if want > 0 and size < ANSWER_BYTES and skip < matching:
             for number, row in _page(shard, features, where, values, skip, want):
                 shown = {name: plain(value, features.get(name, "")) for name, value in zip(shard.columns, row, strict=True)}
@@ -158,11 +173,7 @@ def _page(
                 yield number, row
                 number += 1
         return
-    at = quoted(
-        next(name for name in ("at", "at_", "at__", *map(str, range(9999))) if name not in {c.lower() for c in shard.columns.values()})
-    )
-    inner = f"SELECT row_number() OVER () - 1 AS {at}, * FROM read_parquet(?)"  # noqa: S608
-    sql = f"SELECT {at}, {select} FROM ({inner}) WHERE {where} ORDER BY {at} LIMIT ? OFFSET ?"  # noqa: S608
+    sql = f"SELECT {shard.at}, {select} FROM {shard.numbered} WHERE {where} ORDER BY {shard.at} LIMIT ? OFFSET ?"  # noqa: S608
     found = shard.connection.execute(sql, [shard.path, *values, want, skip])
     while batch := found.fetchmany(16):
         for row in batch:
@@ -190,6 +201,14 @@ def count(request: dict[str, Any]) -> dict[str, Any]:
     return {"rows": Shard(connect([request["path"]]), request["path"]).rows}
 
 
+def texts(request: dict[str, Any]) -> dict[str, Any]:
+    """One column of some rows as text, each cut."""
+    shard = Shard(connect([request["path"]]), request["path"])
+    sql = f"SELECT left(CAST({shard.column(request['column'])} AS VARCHAR), ?) FROM read_parquet(?) LIMIT 1 OFFSET ?"  # noqa: S608
+    found = [shard.all(sql, [int(request["length"]), request["path"], int(row)]) for row in request["rows"]]
+    return {"texts": [str(line[0][0] or "") if line else "" for line in found]}
+
+
 def cell(request: dict[str, Any]) -> dict[str, Any]:
     """One image or sound of one row."""
     shard = Shard(connect([request["path"]]), request["path"])
@@ -200,7 +219,7 @@ def cell(request: dict[str, Any]) -> dict[str, Any]:
     return {"data": base64.b64encode(data).decode() if isinstance(data, bytes) else None, "name": name}
 
 
-OPERATIONS = {"rows": rows, "count": count, "cell": cell}
+OPERATIONS = {"rows": rows, "count": count, "texts": texts, "cell": cell}
 
 
 def answer(line: bytes) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def version_line(version: DatasetVersion) -> dict[str, Any]:
         "reason": version.reason or (job.reason if job and preparing else None),
         "error": version.error,
         "format": version.format or None,
+        "kind": version.kind or None,
         "features": {name: version.features[name] for name in columns_of(version)},
         "splits": {split: version.splits[split] for split in in_order(version.splits)},
         "size_bytes": version.size_bytes,
@@ -38,6 +39,7 @@ def version_json(version: DatasetVersion) -> dict[str, Any]:
     line = version_line(version)
     sources = [{key: source[key] for key in ("name", "size", "sha256")} for source in version.sources]
     lineage = {"sources": sources, **{key: line[key] for key in ("options", "job", "created_by")}}
+    lineage["fixed_from"] = f"{version.dataset.name}@{version.fixed_from}" if version.fixed_from else None
     return {**line, "classes": version.classes, "statistics": version.statistics, "lineage": lineage}
 
 

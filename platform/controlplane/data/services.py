@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from controlplane.audit.services import record
 from controlplane.complaints import from_pydantic, problem
 from controlplane.data import spool
 from controlplane.data.intake import expire_uploads, finish_upload
+from controlplane.data.kinds import kind_of
 from controlplane.data.models import Dataset, DatasetVersion, Upload
 from controlplane.errors import Problem, nearest
 from controlplane.jobs.models import Job
@@ -23,11 +24,21 @@ from controlplane.jobs.services import create_job
 from controlplane.names import check_slug, check_title
 from workers.contract.digest import content_digest
 from workers.contract.events import End
-from workers.contract.options import PrepareOptions
+from workers.contract.options import FIXES, PrepareOptions
 from workers.contract.orders import DatasetRef, FileRef, PrepareWork
 from workers.contract.states import FINAL, VersionState
 
-__all__ = ["add_version", "create_dataset", "delete_dataset", "expire_uploads", "find_version", "preparation_ended", "ref", "used_by"]
+__all__ = [
+    "add_version",
+    "create_dataset",
+    "delete_dataset",
+    "expire_uploads",
+    "find_version",
+    "fix_version",
+    "preparation_ended",
+    "ref",
+    "used_by",
+]
 
 REFERENCE = re.compile(r"([a-z0-9-]{1,63})(?:@([1-9][0-9]{0,8}))?")
 _users: list[Callable[[Dataset], list[str]]] = []
@@ -135,17 +146,42 @@ def add_version(
         raise Problem(422, "no_uploads", "A version needs at least one upload.", errors=[{"loc": ["body", "uploads"], "msg": "is empty"}])
     _check_names(uploads)
     sha256 = content_digest((u.filename, u.sha256) for u in uploads)
-    key = hashlib.sha256(sha256.encode() + b"\n" + orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    if same := _same(dataset, key):
+    if same := _same(dataset, _key(sha256, chosen)):
         return same
     sources = [FileRef(name=u.filename, uri=f"{_folder(dataset)}/sources/{u.sha256}", size=u.size, sha256=u.sha256) for u in uploads]
     try:
         artifacts.copy_all([(u.uri, source.uri) for u, source in zip(uploads, sources, strict=True)])
     except FileNotFoundError:
         raise Problem(422, "unknown_upload", "One of the uploads was deleted meanwhile.", "Upload the file again.") from None
+    return _same_or_new(dataset, user, sources, chosen, sha256)
+
+
+def fix_version(*, version: DatasetVersion, user: Any, fixes: Sequence[str]) -> DatasetVersion:
+    """Another version of the same bytes with these fixes beside those it has already; asked again, the one that is there. The version
+    itself stays as it is. Raises 422 for none or an unknown fix, 409 while it is not ready."""
+    if version.state != VersionState.READY:
+        raise Problem(409, "not_ready", f"{version} is {version.state}.", "Findings can be fixed once it is ready.")
+    if not fixes:
+        where = [{"loc": ["body", "fixes"], "msg": "is empty"}]
+        raise Problem(422, "no_fixes", "No fix was chosen.", f"Choose among {', '.join(FIXES)}.", where)
+    both = list(dict.fromkeys([*(version.options.get("fixes") or []), *fixes]))
+    chosen = read_options({**version.options, "fixes": both}).model_dump(mode="json", exclude_none=True)
+    sources = [FileRef.model_validate(source) for source in version.sources]
+    return _same_or_new(version.dataset, user, sources, chosen, version.sha256, version.version)
+
+
+def _key(sha256: str, options: dict[str, Any]) -> str:
+    return hashlib.sha256(sha256.encode() + b"\n" + orjson.dumps(options, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _same_or_new(
+    dataset: Dataset, user: Any, sources: list[FileRef], options: dict[str, Any], sha256: str, fixed_from: int | None = None
+) -> DatasetVersion:
+    """sources: stored in the dataset's own folder already."""
     with transaction.atomic():
         Dataset.objects.select_for_update().get(pk=dataset.pk)
-        version = _same(dataset, key) or _new_version(dataset, user, sources, chosen, sha256, key)
+        same = _same(dataset, _key(sha256, options))
+        version = same or _new_version(dataset, user, sources, options, sha256, fixed_from)
     if version.fresh and version.job:
         version.job.refresh_from_db()  # the scheduler has looked at it meanwhile
     return version
@@ -166,15 +202,16 @@ def _same(dataset: Dataset, key: str) -> DatasetVersion | None:
 
 
 def _new_version(
-    dataset: Dataset, user: Any, sources: list[FileRef], options: dict[str, Any], sha256: str, key: str
-) -> DatasetVersion:  # fmt: skip
+    dataset: Dataset, user: Any, sources: list[FileRef], options: dict[str, Any], sha256: str, fixed_from: int | None
+) -> DatasetVersion:
     newest = dataset.versions.order_by("-version").values_list("version", flat=True).first() or 0
     version = DatasetVersion.objects.create(
         dataset=dataset,
         version=newest + 1,
         options=options,
-        content_key=key,
+        content_key=_key(sha256, options),
         sha256=sha256,
+        fixed_from=fixed_from,
         size_bytes=sum(source.size for source in sources),
         sources=[source.model_dump(include={"name", "uri", "size", "sha256"}) for source in sources],
         created_by=user,
@@ -183,7 +220,7 @@ def _new_version(
         action="dataset.add_version",
         target=("dataset", str(version)),
         workspace=dataset.workspace,
-        data={"sha256": sha256, "options": options},
+        data={"sha256": sha256, "options": options} | ({"fixed_from": fixed_from} if fixed_from else {}),
     )
     version.job = create_job(
         workspace=dataset.workspace,
@@ -231,6 +268,7 @@ def _take_result(version: DatasetVersion, job: Job, result: dict[str, Any]) -> N
     version.format = str(result.get("format", ""))[:16]
     for field in ("features", "classes", "splits", "statistics"):
         setattr(version, field, result.get(field) or {})
+    version.kind = kind_of(version.features)
 
 
 def _error(end: End) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from controlplane.data import nav, views
+from controlplane.data import fix_views, nav, views
 
 urlpatterns = [
     path("w/<slug:ws>/datasets", views.datasets, name="datasets"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("w/<slug:ws>/datasets/<slug:name>/new", views.new_version, name="new-dataset-version"),
     path("w/<slug:ws>/datasets/<slug:name>/delete", views.delete, name="delete-dataset"),
     path("w/<slug:ws>/datasets/<slug:name>/<int:n>", views.version, name="dataset-version"),
+    path("w/<slug:ws>/datasets/<slug:name>/<int:n>/fix", fix_views.fix, name="fix-dataset"),
     path("w/<slug:ws>/datasets/<slug:name>/<int:n>/<slug:tab>", views.version, name="dataset-tab"),
 ]
 __all__ = ["nav", "urlpatterns"]

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from controlplane.data import figures, samples, services, table
+from controlplane.data import figures, fixes, samples, services, table
 from controlplane.data.api import datasets as visible
 from controlplane.data.api import the_dataset, the_version
 from controlplane.data.intake import take_file
@@ -26,7 +26,7 @@ from workers.contract.states import VersionState
 
 ACCEPT = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.txt,.zip,.tar,.tar.gz,.tgz,.gz,.png,.jpg,.jpeg,.webp,.bmp,.gif,.wav,.flac,.mp3,.ogg"
 TABS = ("preview", "statistics", "health", "versions", "uses", "source")
-VIEWED = ("split", "filter", "q", "offset", "row", "of", "view", "column", "op", "value")
+VIEWED = ("split", "filter", "finding", "q", "offset", "row", "of", "view", "column", "op", "value")
 ENCODINGS = ("utf-8", "gb18030", "utf-16", "latin-1", "windows-1252", "big5", "shift_jis", "euc-kr")
 
 
@@ -179,6 +179,7 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         except Problem as problem:
             wrong = f"{problem.detail} {problem.hint}"
     listed = reverse("datasets", kwargs={"ws": ws})
+    versions = list(found.dataset.versions.defer("statistics", "shards").select_related("created_by").order_by("-version"))
     context = {
         "nav": "datasets",
         "crumbs": [(_("Datasets"), listed), (name, reverse("dataset", kwargs={"ws": ws, "name": name})), (f"v{n}", "")],
@@ -194,12 +195,20 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         "blocked": services.used_by(found.dataset) if tab == "source" else [],
         "operators": OPERATORS,
         "thread": slots.Thread(request.workspace, here="dataset", dataset=str(found)),  # type: ignore[attr-defined]
-        "versions": found.dataset.versions.defer("statistics", "shards").select_related("created_by").order_by("-version"),
+        "versions": versions,
+        "mend": _mend(found, versions[0].version + 1),
+        "fixed": fixes.made(found),
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
         "formats": ("csv", "jsonl", "parquet"),
         "preparing": found.state == VersionState.PREPARING,
     }
     return page(request, "data/version.html", context, parts=("rows", "live"))
+
+
+def _mend(found: DatasetVersion, following: int) -> dict[str, Any] | None:
+    """What fixing all that can be fixed would give; None when there is nothing."""
+    offered = fixes.offers(found) if found.state == VersionState.READY else []
+    return {"outcome": fixes.outcome(found, [offer.fix for offer in offered]), "next": following} if offered else None
 
 
 @require_POST
