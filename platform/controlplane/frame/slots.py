@@ -58,6 +58,8 @@ class Card(NamedTuple):
     side: bool = False
 
 
+# name of a limit → request → how much of it this workspace or this person has taken
+quotas: dict[str, Callable[[Any], int]] = {}
 # name of a job's tab → (request, job) → Card: what a room above knows of a job
 panels: dict[str, Callable[[Any, Any], Card]] = {}
 
@@ -142,6 +144,16 @@ def first_step(kind: str) -> Callable[[Callable[[Any], dict[str, Any]]], Callabl
     def register(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
         first_steps[kind] = step
         return step
+
+    return register
+
+
+def quota(limit: str) -> Callable[[Callable[[Any], int]], Callable[[Any], int]]:
+    """Registers how much of a named limit is taken: request → amount in the limit's unit."""
+
+    def register(used: Callable[[Any], int]) -> Callable[[Any], int]:
+        quotas[limit] = used
+        return used
 
     return register
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Schema
@@ -10,12 +11,13 @@ from pydantic import Field
 
 from controlplane.errors import Problem, not_found
 from controlplane.jobs import forecast, logs, metrics, scheduler, services
+from controlplane.jobs import queue as changes
 from controlplane.jobs import workers as hosts
 from controlplane.jobs.models import Attempt, Job, Worker
 from controlplane.jobs.schemas import job_json, when, worker_json
 from controlplane.jobs.store import rfc3339
 from controlplane.paging import ListQuery, listing
-from controlplane.workspaces.access import needs, operators_only
+from controlplane.workspaces.access import needs, operators_only, owners_only
 from workers.contract.states import JobState
 
 router = Router(tags=["jobs"])
@@ -39,8 +41,12 @@ class WorkerChange(Schema):
 
 
 class JobChange(Schema):
+    """priority, move: an owner's · move: past the next job of the same priority in this workspace · device: to start on another kind."""
+
     model_config = {"extra": "forbid"}
-    priority: int = Field(ge=-10, le=10)
+    priority: int | None = Field(None, ge=-10, le=10)
+    move: Literal["up", "down"] | None = None
+    device: Literal["cpu", "cuda"] | None = None
 
 
 class LogQuery(Schema):
@@ -106,10 +112,22 @@ def cancel(request: HttpRequest, ws: str, id: str, body: CancelIn | None = None)
     return job_json(services.cancel_job(job=the_job(request, id), keep=body.keep if body else True))
 
 
-@router.patch("/jobs/{id}", summary="Change the priority of a queued job")
-@needs("owner", scope="admin")
+@router.patch("/jobs/{id}", summary="Change what a queued job asks for, or its place")
+@needs("editor", scope="write")
 def patch_job(request: HttpRequest, ws: str, id: str, body: JobChange) -> Any:
-    return job_json(services.set_priority(job=the_job(request, id), priority=body.priority))
+    """Priority and place are changed by owners, with the scope `admin`. 409 `job_started` once it does not wait any more."""
+    job = the_job(request, id)
+    if body.priority is not None or body.move is not None:
+        owners_only(request)
+    with transaction.atomic():
+        if body.priority is not None:
+            changes.set_priority(job=job, priority=body.priority)
+        if body.device is not None:
+            changes.set_device(job=job, device=body.device)
+        if body.move is not None:
+            changes.move(job=job, to=body.move)
+    job.refresh_from_db()
+    return job_json(job)
 
 
 @router.get("/jobs/{id}/queue", summary="Place in the queue")
@@ -200,6 +218,18 @@ def patch_worker(request: HttpRequest, ws: str, name: str, body: WorkerChange) -
     return worker_json(worker)
 
 
+@router.delete("/workers/{name}", summary="Forget a worker host that is gone", response={204: None})
+@needs("viewer", scope="admin")
+def delete_worker(request: HttpRequest, ws: str, name: str) -> Any:
+    """For operators: the host, its load and which jobs ran there. 409 while it is online or something is placed on it."""
+    operators_only(request)
+    worker = Worker.objects.filter(name=name).first()
+    if worker is None:
+        raise not_found("worker")
+    hosts.remove(worker=worker)
+    return Status(204, None)
+
+
 @router.get("/queue", summary="What waits, in order")
 @needs("viewer", scope="read")
 def queued(request: HttpRequest, ws: str) -> Any:
@@ -212,7 +242,7 @@ def queued(request: HttpRequest, ws: str) -> Any:
                 "position": place,
                 "priority": job.priority,
                 "reason": job.reason,
-                "starts_at": when(begins.get(job.pk)),
+                "starts_at": when(begins[job.pk].at) if job.pk in begins else None,
                 "job": job_json(job) if mine else None,
             }
         )

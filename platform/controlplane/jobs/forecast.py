@@ -6,6 +6,7 @@ A guess from what jobs say of themselves and from how long their like took; None
 import statistics
 from collections import defaultdict
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from controlplane.jobs.models import Allocation, Job
 from controlplane.jobs.scheduler import LIGHT_SLOTS, WHOLE, hosts, queue
@@ -14,6 +15,23 @@ from workers.contract.states import JobState
 
 UNFIT = frozenset({"waiting_for_memory", "no_device", "no_worker"})  # a free place would not help
 EARLIER = 5  # jobs of the same recipe that are looked at
+
+
+class Place(NamedTuple):
+    """Where a job may run. at: when it comes free, None = nobody knows · after: the job that has to end first, None = it is free."""
+
+    at: datetime | None
+    worker: str
+    after: Job | None = None
+
+
+class Start(NamedTuple):
+    """When and where a job will start. holders: the jobs that have the places it could take, those that end first before others."""
+
+    at: datetime | None = None
+    worker: str = ""
+    after: Job | None = None
+    holders: tuple[Job, ...] = ()
 
 
 class Usual:
@@ -40,29 +58,30 @@ def ends(job: Job, usual: Usual, at: datetime) -> datetime | None:
     return max(at, (job.started_at or at) + span) if span else None
 
 
-def starts() -> dict[int, datetime | None]:
-    """{primary key of each queued job: when it will start}."""
+def starts() -> dict[int, Start]:
+    """{primary key of each queued job: when and where it will start}."""
     usual, at = Usual(), now()
-    free: dict[str, list[datetime | None]] = defaultdict(list)
+    places: dict[str, list[Place]] = defaultdict(list)
     for host in hosts():
         for device in host.worker.devices:
             if device["id"] not in host.whole:
-                free[device["kind"]].append(at)
-        free["light"] += [at] * max(0, LIGHT_SLOTS - host.light)
-    for place in Allocation.objects.filter(released_at=None, worker__draining=False).select_related("attempt__job", "worker"):
+                places[device["kind"]].append(Place(at, host.worker.name))
+        places["light"] += [Place(at, host.worker.name)] * max(0, LIGHT_SLOTS - host.light)
+    for place in Allocation.objects.filter(released_at=None, worker__draining=False).select_related("attempt__job__workspace", "worker"):
         if place.slot != "memory":
             kind = "light" if place.slot == "light" else place.device.split(":")[0]
-            free[kind].append(ends(place.attempt.job, usual, at))
-    return {job.pk: _take(free["light" if job.kind not in WHOLE else job.resources.get("device", "cpu")], job, usual) for job in queue()}
+            job = place.attempt.job
+            places[kind].append(Place(ends(job, usual, at), place.worker.name, job))
+    return {job.pk: _take(places["light" if job.kind not in WHOLE else job.resources.get("device", "cpu")], job, usual) for job in queue()}
 
 
-def _take(places: list[datetime | None], job: Job, usual: Usual) -> datetime | None:
+def _take(places: list[Place], job: Job, usual: Usual) -> Start:
     """The earliest of these places, which is free again when this job is over."""
-    known = [place for place in places if place is not None]
-    if not known or job.kind == "serve" or (job.reason or {}).get("code") in UNFIT:
-        return None
-    begin = min(known)
-    places.remove(begin)
+    places.sort(key=lambda place: (place.at is None, place.at or job.queued_at))
+    holders = tuple(place.after for place in places if place.after)
+    if not places or places[0].at is None or job.kind == "serve" or (job.reason or {}).get("code") in UNFIT:
+        return Start(holders=holders)
+    first = places.pop(0)
     span = usual.of(job)
-    places.append(begin + span if span else None)
-    return begin
+    places.append(Place(first.at + span if first.at and span else None, first.worker, job))
+    return Start(first.at, first.worker, first.after, holders)

@@ -4,12 +4,16 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
+from django.db.models.functions import Mod
+from django.utils.translation import gettext as _
+
 from controlplane.jobs.models import Allocation, Job, Worker, WorkerSample
 from controlplane.jobs.schemas import worker_state
 from controlplane.jobs.transitions import now
 from controlplane.jobs.workers import minute_of
 
 BARS = 60
+LOOKS = 12  # minutes of a long span that are read for each bar
 SPANS = {"1h": 60, "24h": 24 * 60, "7d": 7 * 24 * 60}  # minutes
 HEIGHT = 20  # of the drawing
 
@@ -34,6 +38,8 @@ class History:
         self.first = self.last - BARS + 1
         self.sums: dict[tuple[int, str, str], list[list[float]]] = defaultdict(lambda: [[] for _ in range(BARS)])
         rows = WorkerSample.objects.filter(minute__gte=self.first * self.step)
+        if self.step > LOOKS:
+            rows = rows.annotate(looked=Mod("minute", self.step // LOOKS)).filter(looked=0)
         for worker, minute, use, memory, devices in rows.values_list("worker_id", "minute", "use", "memory_used", "devices"):
             i = minute // self.step - self.first
             if not 0 <= i < BARS:
@@ -50,8 +56,17 @@ class History:
 
     def drawn(self, worker: int, device: str, what: str, whole: float = 1.0) -> dict[str, str]:
         """Bars of one figure; `whole` is what a full bar means."""
-        lists = self.sums.get((worker, device, what)) or []
-        return bars([sum(values) / len(values) / whole if values and whole else None for values in lists])
+        return bars([value / whole if value is not None and whole else None for value in self._means(worker, device, what)])
+
+    def drawn_of_all(self, worker: int, devices: list[str], what: str, whole: float) -> dict[str, str]:
+        """Bars of what several devices come to; `whole` is what a full bar means for all of them."""
+        columns = zip(*(self._means(worker, device, what) for device in devices), strict=True)
+        sums = [sum(value for value in column if value is not None) if any(v is not None for v in column) else None for column in columns]
+        return bars([value / whole if value is not None and whole else None for value in sums])
+
+    def _means(self, worker: int, device: str, what: str) -> list[float | None]:
+        lists = self.sums.get((worker, device, what)) or [[]] * BARS
+        return [sum(values) / len(values) if values else None for values in lists]
 
 
 def places() -> dict[int, list[Allocation]]:
@@ -62,28 +77,60 @@ def places() -> dict[int, list[Allocation]]:
     return found
 
 
-def rows(workspace: int, span: str) -> list[dict[str, Any]]:
-    """One for each host. Hosts serve every workspace: of jobs elsewhere only that a place is taken is shown."""
+def rows(workspace: int, span: str, opened: set[str] | None) -> list[dict[str, Any]]:
+    """One for each host. Hosts serve every workspace: of jobs elsewhere only that a place is taken is shown.
+
+    opened: the hosts whose devices are listed; None = the first that has several.
+    """
     history, taken = History(span, now()), places()
-    return [row(worker, taken.get(worker.pk, []), history, workspace) for worker in Worker.objects.order_by("name")]
+    out = [row(worker, taken.get(worker.pk, []), history, workspace) for worker in Worker.objects.order_by("name")]
+    several = [each for each in out if each["graphics"] and each["state"] != "offline"]
+    names = {each["worker"].name for each in several if opened is None or each["worker"].name in opened}
+    shown = set(sorted(names)[:1]) if opened is None else names
+    for each in several:
+        name = each["worker"].name
+        each["opens"], each["open"] = True, name in shown
+        each["others"] = ",".join(sorted(shown ^ {name}))
+    return out
 
 
 def row(worker: Worker, taken: list[Allocation], history: History, workspace: int) -> dict[str, Any]:
+    """Use and memory are those of its graphics devices together, else of its processors and main memory."""
     load, state = worker.load or {}, worker_state(worker)
     told = load.get("devices") if isinstance(load.get("devices"), dict) else {}
     available = load.get("memory_available")
     used = worker.memory_bytes - available if isinstance(available, int | float) else None
     devices = [device_row(worker, device, taken, history, told, workspace) for device in worker.devices]
+    graphics = [device for device in devices if device["kind"] != "cpu"]
+    own = {
+        "use": load.get("use"),
+        "used": used,
+        "whole": worker.memory_bytes,
+        "use_bars": history.drawn(worker.pk, "cpu", "use"),
+        "memory_bars": history.drawn(worker.pk, "cpu", "memory_used", float(worker.memory_bytes)),
+    }
+    for device in devices:
+        device.update(own if device["kind"] == "cpu" else {})
     return {
         "worker": worker,
         "state": state,
         "devices": devices,
-        "graphics": [device for device in devices if device["kind"] != "cpu"],
+        "graphics": graphics,
         "running": [running(place, workspace) for place in taken],
-        "use": load.get("use"),
-        "used": used,
-        "use_bars": history.drawn(worker.pk, "cpu", "use"),
-        "memory_bars": history.drawn(worker.pk, "cpu", "memory_used", float(worker.memory_bytes)),
+        **(together(worker, graphics, history) if graphics else own),
+    }
+
+
+def together(worker: Worker, graphics: list[dict[str, Any]], history: History) -> dict[str, Any]:
+    """What several devices come to: the mean of their use, the sum of their memory."""
+    whole, ids = float(sum(device["whole"] for device in graphics)), [device["id"] for device in graphics]
+    uses, held = ([device[key] for device in graphics if device[key] is not None] for key in ("use", "used"))
+    return {
+        "use": sum(uses) / len(uses) if uses else None,
+        "used": sum(held) if held else None,
+        "whole": whole,
+        "use_bars": history.drawn_of_all(worker.pk, ids, "use", float(len(ids))),
+        "memory_bars": history.drawn_of_all(worker.pk, ids, "memory_used", whole),
     }
 
 
@@ -92,17 +139,25 @@ def device_row(
 ) -> dict[str, Any]:
     """state: used | held (granted, and not begun) | free."""
     here = [place for place in taken if place.device == device["id"] and place.slot == "whole"]
-    figures = told.get(device["id"]) or {}
+    figures, whole = told.get(device["id"]) or {}, float(device.get("memory_bytes") or 0)
     return {
         **device,
+        "label": called(device["id"]),
         "state": "free" if not here else "used" if any(place.claimed_at for place in here) else "held",
-        "running": [running(place, workspace) for place in here],
+        "running": [running(place, workspace) for place in taken if place.device == device["id"]],
         "use": figures.get("use"),
         "used": figures.get("memory_used"),
+        "whole": whole,
         "celsius": figures.get("celsius"),
         "use_bars": history.drawn(worker.pk, device["id"], "use"),
-        "memory_bars": history.drawn(worker.pk, device["id"], "memory_used", float(device.get("memory_bytes") or 0)),
+        "memory_bars": history.drawn(worker.pk, device["id"], "memory_used", whole),
     }
+
+
+def called(device: str) -> str:
+    """`cuda:1` as people say it."""
+    kind, _colon, number = device.partition(":")
+    return _("GPU %(n)s") % {"n": number} if kind == "cuda" and number else kind.upper()
 
 
 def running(place: Allocation, workspace: int) -> dict[str, Any]:
@@ -113,7 +168,7 @@ def running(place: Allocation, workspace: int) -> dict[str, Any]:
     return {
         "job": job if mine else None,
         "endpoint": endpoint,
-        "device": place.device,
+        "device": called(place.device),
         "held": place.claimed_at is None,
         "slot": place.slot,
     }

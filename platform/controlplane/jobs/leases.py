@@ -153,7 +153,8 @@ def lose(attempt: Attempt, error: dict[str, Any]) -> Job:
     elif job.kind == "serve" or job.restarts >= INFRASTRUCTURE_RESTARTS:
         move(job, JobState.FAILED, error=error)
     else:
-        move(job, JobState.QUEUED, reason={"code": "restarting", "message": error["message"]}, restarts=job.restarts + 1, queued_at=now())
+        at, reason = now(), {"code": "restarting", "message": error["message"]}
+        move(job, JobState.QUEUED, reason=reason, restarts=job.restarts + 1, queued_at=at, turn=at)
         transaction.on_commit(schedule)
     return job
 

@@ -6,6 +6,7 @@ A job's `kind` and `order` say what to do; this room does not know what a datase
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from controlplane.workspaces.models import WorkspaceOwned
 from workers.contract.states import AttemptState, JobState
@@ -72,13 +73,14 @@ class Job(WorkspaceOwned):
     log_lines = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     queued_at = models.DateTimeField()
+    turn = models.DateTimeField(default=timezone.now)  # its place among those of its priority: when it was queued, until it is moved
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "number"], name="job_number_per_workspace")]
         indexes = [
-            models.Index(fields=["priority", "queued_at"], name="job_queue", condition=Q(state="queued")),
+            models.Index(fields=["priority", "turn"], name="job_by_turn", condition=Q(state="queued")),
             models.Index(fields=["workspace", "state", "-number"], name="job_list"),
             models.Index(fields=["workspace", "name"], name="job_by_name"),
             models.Index(fields=["workspace", "dataset", "kind"], name="job_by_dataset"),

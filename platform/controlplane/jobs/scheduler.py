@@ -49,9 +49,9 @@ class Host:
     def devices(self, kind: str) -> list[str]:
         return [d["id"] for d in self.worker.devices if d["kind"] == kind]
 
-    def place(self, job: Job) -> tuple[str, str, int] | None:
-        """(device, slot, memory) for this job here, or None."""
-        kind = job.resources.get("device", "cpu")
+    def place(self, job: Job, kind: str = "") -> tuple[str, str, int] | None:
+        """(device, slot, memory) for this job here, or None. kind: of device, instead of the one it asks for."""
+        kind = kind or job.resources.get("device", "cpu")
         need = job.resources.get("memory_bytes") or (SERVE_DEFAULT_BYTES if job.kind == "serve" else 0)
         if self.memory + need > self.worker.memory_bytes:
             return None
@@ -71,9 +71,9 @@ class Host:
             self.light += 1
 
 
-def hosts() -> list[Host]:
-    """Online, not draining, emptiest first."""
-    rows = {w.pk: Host(w) for w in Worker.objects.filter(seen_at__range=(now() - ONLINE, now() + ONLINE), draining=False)}
+def hosts(*, draining: bool = False) -> list[Host]:
+    """Online, not draining (or only those that are), emptiest first."""
+    rows = {w.pk: Host(w) for w in Worker.objects.filter(seen_at__range=(now() - ONLINE, now() + ONLINE), draining=draining)}
     for a in Allocation.objects.filter(released_at=None, worker_id__in=rows):
         rows[a.worker_id].take(a.device, a.slot, a.memory_bytes)
     return sorted(rows.values(), key=lambda h: (len(h.whole), h.light, h.memory))
@@ -95,15 +95,15 @@ def schedule() -> int:
 
 
 def queue() -> list[Job]:
-    """Queued jobs in the order they are served: priority, then workspaces with less running, then age."""
+    """Queued jobs in the order they are served: priority, then workspaces with less running, then their turn."""
     busy = Counter(
         Job.objects.filter(state__in=[JobState.STARTING, JobState.RUNNING, JobState.CANCELLING]).values_list("workspace_id", flat=True)
     )
-    waiting = list(Job.objects.filter(state=JobState.QUEUED).order_by("-priority", "queued_at")[:PASS])
+    waiting = list(Job.objects.filter(state=JobState.QUEUED).order_by("-priority", "turn")[:PASS])
     seen: Counter[int] = Counter()
     ranked = []
     for job in waiting:  # the n-th job of a workspace waits behind the (n-1)-th of every other
-        ranked.append((-job.priority, busy[job.workspace_id] + seen[job.workspace_id], job.queued_at, job.pk, job))
+        ranked.append((-job.priority, busy[job.workspace_id] + seen[job.workspace_id], job.turn, job.pk, job))
         seen[job.workspace_id] += 1
     return [row[-1] for row in sorted(ranked)]
 

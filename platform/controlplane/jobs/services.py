@@ -47,6 +47,7 @@ def create_job(
     network: str = "none",
 ) -> Job:
     """Write the job down and give it a place at once if there is one. work: with storage URIs, no links."""
+    at = now()
     with transaction.atomic():
         job = Job.objects.create(
             workspace=workspace,
@@ -61,23 +62,13 @@ def create_job(
             resources=(resources or Resources()).model_dump(mode="json"),
             priority=priority,
             created_by=user,
-            queued_at=now(),
+            queued_at=at,
+            turn=at,
         )
         store.append_state(job=job, attempt=0, data={"state": JobState.QUEUED, "reason": None})
         record(action=f"{kind}.start", target=job, workspace=workspace, data={"job": job.number, "name": job.name})
         transaction.on_commit(schedule)
     job.refresh_from_db()
-    return job
-
-
-@transaction.atomic
-def set_priority(*, job: Job, priority: int) -> Job:
-    """Higher is served first. Problem 409 once the job has left the queue, where it means nothing any more."""
-    if Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(priority=priority) != 1:
-        raise Problem(409, "job_started", f"Job #{job.number} does not wait any more.")
-    record(action="job.priority", target=job, workspace=job.workspace_id, data={"job": job.number, "from": job.priority, "to": priority})
-    job.priority = priority
-    transaction.on_commit(schedule)
     return job
 
 
@@ -118,10 +109,10 @@ def resume_job(*, job: Job, from_step: int | None = None, params: dict[str, Any]
         work = dict(job.work)
         if params is not None:
             work["params"] = params
-        request = {**job.request, "from_step": from_step}
+        request, at = {**job.request, "from_step": from_step}, now()
         move(
             job, JobState.QUEUED, work=work, request=request, error=None, stop="", stop_asked_at=None,
-            restarts=0, settled=False, folded=False, finished_at=None, queued_at=now(),
+            restarts=0, settled=False, folded=False, finished_at=None, queued_at=at, turn=at,
         )  # fmt: skip
         record(action="job.resume", target=job, workspace=job.workspace, data={"job": job.number, "from_step": from_step})
         transaction.on_commit(schedule)

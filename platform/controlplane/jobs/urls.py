@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from controlplane.jobs import job_views, list_views, nav, views
+from controlplane.jobs import job_views, list_views, nav, queue_views, views
 
 urlpatterns = [
     path("w/<slug:ws>/jobs", list_views.jobs, name="jobs"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("w/<slug:ws>/jobs/<int:number>/<slug:tab>", job_views.job, name="job-tab"),
     path("w/<slug:ws>/workers", views.workers, name="workers"),
     path("w/<slug:ws>/workers/<str:name>/drain", views.drain, name="drain-worker"),
-    path("w/<slug:ws>/queue/<int:number>", views.priority, name="job-priority"),
+    path("w/<slug:ws>/workers/<str:name>/remove", views.remove, name="remove-worker"),
+    path("w/<slug:ws>/queue/<int:number>", queue_views.priority, name="job-priority"),
+    path("w/<slug:ws>/queue/<int:number>/device", queue_views.device, name="job-device"),
 ]
 __all__ = ["nav", "urlpatterns"]

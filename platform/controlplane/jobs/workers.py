@@ -4,9 +4,12 @@ import math
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from controlplane.audit.services import record
+from controlplane.errors import Problem
 from controlplane.jobs.models import Allocation, Worker, WorkerSample
-from controlplane.jobs.scheduler import schedule
+from controlplane.jobs.scheduler import ONLINE, schedule
 from controlplane.jobs.transitions import newest, now
 from workers.contract.names import HEARTBEAT_SECONDS
 
@@ -41,6 +44,21 @@ def heartbeat(*, worker: Worker, load: dict[str, Any], running: list[int]) -> di
     if was_away:
         schedule()
     return {"drain": worker.draining, "kill": stale(worker, running), "heartbeat": HEARTBEAT_SECONDS}
+
+
+@transaction.atomic
+def remove(*, worker: Worker) -> None:
+    """Forget a host that is gone: its row, its load, and which jobs ran there. Raises Problem 409 while it is online or has something."""
+    worker = Worker.objects.select_for_update().get(pk=worker.pk)
+    if worker.seen_at >= now() - ONLINE:
+        raise Problem(409, "worker_online", f"Worker {worker.name} is online.", hint="Stop its processes first, else it joins again.")
+    placed = worker.allocations.filter(released_at=None).count()
+    if placed:
+        hint = "They are given to another worker once their time has run out; stop them if none is there."
+        raise Problem(409, "worker_in_use", f"{placed} jobs or replicas are placed on {worker.name}.", hint=hint)
+    record(action="worker.remove", target=worker, data={"devices": [device.get("id") for device in worker.devices]})
+    worker.allocations.all().delete()
+    worker.delete()
 
 
 def minute_of(at: datetime) -> int:

@@ -168,6 +168,17 @@ def forbidden(workspace: int, role: Role, needed: Role) -> Problem:
     return problem
 
 
+def owners_only(request: HttpRequest) -> None:
+    """For the part of an operation that only owners may ask for; a token also needs the scope admin. Raises Problem 403."""
+    role: Role = request.role  # type: ignore[attr-defined]
+    if not role.includes(Role.OWNER):
+        raise forbidden(request.workspace.pk, role, Role.OWNER)  # type: ignore[attr-defined]
+    token: ApiToken | None = request.token  # type: ignore[attr-defined]
+    if token and not has_scope(token, Scope.ADMIN):
+        held = ", ".join(token.scopes) or "none"
+        raise Problem(403, "scope_too_small", f"This needs the scope `admin`; the token has: {held}.", "Make another token.")
+
+
 def operators_only(request: HttpRequest) -> None:
     """For what concerns the whole installation. Raises PermissionDenied, with who can help, for everybody else."""
     if person(request).is_staff:

@@ -17,6 +17,7 @@ from controlplane.paging import ListQuery, listing
 from controlplane.workspaces import services
 from controlplane.workspaces.access import needs, person, public, signed_in
 from controlplane.workspaces.audit_log import FILTERS, chosen
+from controlplane.workspaces.limits_page import used
 from controlplane.workspaces.models import Membership, Role, Workspace
 
 root = Router(tags=["workspaces"])
@@ -168,6 +169,13 @@ def delete_member(request: HttpRequest, ws: str, id: str) -> Any:
     member = the_member(request, id)
     services.leave_or_remove(membership=member, user=person(request), acting=request.role)  # type: ignore[attr-defined]
     return Status(204, None)
+
+
+@router.get("/limits", summary="Every named limit, and how much of it is taken")
+@needs("viewer", scope="read")
+def workspace_limits(request: HttpRequest, ws: str) -> Any:
+    """As `/limits`, with `used` for what fills up: storage and members of the workspace, your tokens and workspaces; else null."""
+    return used(request)
 
 
 @router.get("/audit", summary="Who did what, when, from where")

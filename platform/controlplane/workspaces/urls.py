@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from controlplane.workspaces import account, audit_log, member_views, views
+from controlplane.workspaces import account, audit_log, limits_page, member_views, views
 
 urlpatterns = [
     path("", views.root, name="root"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("w/<slug:ws>/first-steps", views.first_run, name="first-steps"),
     path("w/<slug:ws>/search", views.search, name="search"),
     path("w/<slug:ws>/settings", views.workspace, name="workspace"),
+    path("w/<slug:ws>/limits", limits_page.limits, name="limits"),
     path("w/<slug:ws>/members", member_views.members, name="members"),
     path("w/<slug:ws>/members/invite", member_views.invite, name="invite"),
     path("w/<slug:ws>/members/<int:id>", member_views.member, name="member"),

@@ -77,7 +77,7 @@ def test_the_page_draws_hosts_and_queue(people: People, host: Host) -> None:
     assert f">#{running.number}</a>" in page
     assert 'class="newest" d="M59.15 20v-5.0' in page
     assert "25 %" in page
-    assert "2.1 GB" in page
+    assert "2.1 GB of 8.6 GB" in page
     assert ">waits</a>" in page
     assert 'name="priority"' not in page
     assert 'value="drain"' not in page
@@ -126,17 +126,19 @@ def test_owners_order_the_queue(people: People, host: Host) -> None:
 
 def test_what_waits_starts_when_what_runs_ends(people: People, host: Host) -> None:
     running, second, third = (job(people, name) for name in ("runs", "second", "third"))
-    assert forecast.starts() == {second.pk: None, third.pk: None}
+    assert {pk: start.at for pk, start in forecast.starts().items()} == {second.pk: None, third.pk: None}
     Job.objects.filter(pk=running.pk).update(progress={"eta_seconds": 120})
     begins = forecast.starts()
-    assert begins[second.pk] is not None
-    assert 110 < (begins[second.pk] - now()).total_seconds() < 121
-    assert begins[third.pk] is None, "how long the second takes is not known"
+    at = begins[second.pk].at
+    assert at is not None
+    assert 110 < (at - now()).total_seconds() < 121
+    assert (begins[second.pk].worker, begins[second.pk].after) == ("alpha", running)
+    assert begins[third.pk].at is None, "how long the second takes is not known"
     Job.objects.create(
         workspace=people.alice.workspace, number=90, kind="train", name="before", state="succeeded", work={}, queued_at=now(),
         started_at=now() - timedelta(seconds=60), finished_at=now(),
     )  # fmt: skip
-    later = forecast.starts()[third.pk]
+    later = forecast.starts()[third.pk].at
     assert later is not None
     assert 170 < (later - now()).total_seconds() < 181
 
@@ -146,3 +148,59 @@ def test_graphics_devices_are_read_as_the_tool_says_them() -> None:
         "cuda:0": {"use": 0.87, "memory_used": 71000 * 1024 * 1024, "celsius": 71},
         "cuda:1": {"memory_used": 12 * 1024 * 1024, "celsius": 34},
     }
+
+
+GPUS = [{"id": f"cuda:{n}", "kind": "cuda", "memory_bytes": 24 * GiB, "name": "RTX 4090"} for n in (0, 1)]
+
+
+def test_a_host_with_several_devices_unfolds(people: People, host: Host) -> None:
+    from controlplane.jobs.models import Worker
+
+    Worker.objects.update(devices=[*Worker.objects.get().devices, *GPUS])
+    figures = {"cuda:0": {"use": 0.5, "memory_used": 6 * GiB, "celsius": 71}, "cuda:1": {"use": 0.1, "memory_used": 6 * GiB, "celsius": 0}}
+    earlier(61)
+    beat(host, LOAD | {"devices": figures})
+    page = people.alice.in_browser().get("/w/acme/workers").body.decode()
+    assert "30 %" in page, "the mean of both"
+    assert "12.9 GB of 51.5 GB" in page
+    assert "2 GPUs" in page
+    assert "71 °C" in page, "the first is open"
+    assert "0 °C" in page
+    folded = people.alice.in_browser().get("/w/acme/workers?open=&span=1h").body.decode()
+    assert "71 °C" not in folded
+    assert 'aria-expanded="false"' in folded
+    assert "open=alpha" in folded
+
+
+def test_a_week_is_read_from_some_minutes(people: People, host: Host) -> None:
+    from controlplane.jobs.models import Worker
+
+    last = minute_of(now())
+    worker = Worker.objects.get()
+    WorkerSample.objects.bulk_create(WorkerSample(worker=worker, minute=minute, use=0.5, devices={}) for minute in range(last - 700, last))
+    page = people.alice.in_browser().get("/w/acme/workers?span=7d").body.decode()
+    assert "v-10.0h" in page
+
+
+def test_a_host_that_is_gone_is_reconnected_or_forgotten(people: People, host: Host) -> None:
+    from controlplane.audit.models import AuditEvent
+    from controlplane.jobs.models import Worker
+
+    assert people.alice.delete("…/workers/alpha").code == "worker_online"
+    ran = job(people, "ran")
+    earlier(600)
+    page = people.alice.in_browser().get("/w/acme/workers?reconnect=alpha").body.decode()
+    assert "No contact since" in page
+    assert "SLIPWAY_WORKER=alpha" in page
+    assert page.count(" open data-open") == 1
+    assert people.alice.delete("…/workers/alpha").code == "worker_in_use"
+    place(ran).delete()
+    assert people.charlie.delete("…/workers/alpha").status == 403
+    owner = people.alice.in_browser()
+    owner.http.handler.enforce_csrf_checks = False
+    assert "alpha is forgotten" in owner.http.post("/w/acme/workers/alpha/remove", follow=True).content.decode()
+    assert not Worker.objects.exists()
+    assert AuditEvent.objects.filter(action="worker.remove", target_id="alpha").count() == 1
+    assert people.alice.delete("…/workers/alpha").status == 404
+    assert host.post("workers/heartbeat", {"load": {}, "running": []}, host.token)[0] == 401
+    assert Host().join().token, "it joins again"

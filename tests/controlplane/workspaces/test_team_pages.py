@@ -102,3 +102,19 @@ def test_a_new_token_is_shown_once_with_what_to_try(people: People) -> None:
     assert 'id="token-text">slw_' in text
     assert "urllib.request" in text
     assert 'id="token-text"' not in client.get("/tokens").content.decode()
+
+
+def test_limits_say_what_is_taken_in_both_languages(people: People) -> None:
+    text = page(people.charlie, "/w/acme/limits")
+    members = text.split('id="limit-members_per_workspace"')[1].split("</tr>")[0]
+    assert "2 members" in members
+    assert "1,000 members" in members
+    assert "537 GB" in text
+    assert "log_line" in text
+    chinese = page(people.charlie, "/w/acme/limits", **{"Accept-Language": "zh-CN"})
+    assert "工作空间所有文件的总大小" in chinese
+    assert "A search" not in chinese
+    shown = people.charlie.get("…/limits").body
+    assert (shown["members_per_workspace"]["used"], shown["workspace_storage"]["used"], shown["slug"]["used"]) == (2, 0, None)
+    assert shown["slug"]["about"] == "A name in addresses"
+    assert people.bob.get("/api/v1/workspaces/acme/limits").status == 404
