@@ -92,7 +92,7 @@ class FolderRun:
     def sample(self, step: int, *, title: str, prompt: str, output: str, kind: str = "text") -> None:
         """An image is a data URI of at most 256 KiB; longer text is cut."""
         if len(output) > SAMPLE_MAX:
-            if kind != "text":
+            if kind not in ("text", "table"):
                 self.log(f"the sample “{title}” of step {step} is over 256 KiB and was left out", "warning")
                 return
             output = output[:SAMPLE_MAX] + "…"

@@ -51,12 +51,11 @@ def headline(found: dict[str, Any], prefix: str) -> dict[str, float]:
 
 
 def matrix(found: dict[str, Any]) -> str:
-    """The confusion matrix as text, true classes down, predicted ones across (the first 30)."""
-    labels = [label[:20] for label in found["confusion_matrix"]["labels"][:TABLE_MAX]]
-    width = max(len(label) for label in labels)
-    lines = ["\t".join([" " * width, *labels])]
+    """The confusion matrix as lines with tabs between the cells, true classes down, predicted ones across (the first 30)."""
+    labels = [" ".join(label.split())[:20] for label in found["confusion_matrix"]["labels"][:TABLE_MAX]]
+    lines = ["\t".join(["", *labels])]
     for label, counts in zip(labels, found["confusion_matrix"]["counts"], strict=False):
-        lines.append("\t".join([label.ljust(width), *map(str, counts[:TABLE_MAX])]))
+        lines.append("\t".join([label, *map(str, counts[:TABLE_MAX])]))
     return "\n".join(lines)
 
 

@@ -82,7 +82,7 @@ class MetricCharts extends HTMLElement {
     for (const [name, chart] of this.#charts) if (!wanted.has(name)) this.#drop(name, chart);
     let place = 0;
     for (const [name, keys] of wanted) {
-      const chart = this.#charts.get(name) ?? this.#make(name, groups);
+      const chart = this.#charts.get(name) ?? this.#make(name);
       if (this.#grid.children[place] !== chart.element) this.#grid.insertBefore(chart.element, this.#grid.children[place] ?? null);
       place += 1;
       if (this.#seen.has(chart.element)) chart.show(this.#curves.series(keys), this.#view(), this.#range);
@@ -92,7 +92,7 @@ class MetricCharts extends HTMLElement {
     if (!wanted.size) this.#grid.append(h("p", { class: "meta empty" }, this.#words(groups.size ? "no_match" : "none")));
   }
 
-  #make(name: string, groups: Map<string, string[]>): Chart {
+  #make(name: string): Chart {
     const several = this.#curves.several
       ? {
           place: (key: string): number => this.#curves.place(key),
@@ -100,7 +100,7 @@ class MetricCharts extends HTMLElement {
           start: (key: string): number => this.#curves.start(key),
           focused: (key: string | null): void => this.#lit(key?.slice(1) ?? null),
         }
-      : { label: (key: string): string => (groups.get(name)?.length === 1 ? "" : key.slice(0, Math.max(0, key.indexOf("/")))) };
+      : {};
     const tools = (chart: Chart): HTMLElement => chartMenu(chart, name, this.#words, this.#tools);
     const chart = new Chart(this.#titled(name), this.#words, this.#sync, (range) => this.#zoom(range), { ...several, tools });
     this.#charts.set(name, chart);

@@ -233,7 +233,7 @@ export class Chart {
 
   #label(key: string): string {
     if (this.extras.label) return this.extras.label(key);
-    return key.includes("/") ? key.slice(0, key.indexOf("/")) : "";
+    return this.keys.length > 1 ? key.slice(0, Math.max(0, key.indexOf("/"))) : "";
   }
 
   #legend(at: number | null): void {

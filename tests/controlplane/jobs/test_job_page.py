@@ -4,11 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from controlplane.jobs import store
 from controlplane.jobs.models import Checkpoint, Job, Sample
 from controlplane.jobs.transitions import now
+from django.db import transaction
 
 from tests.controlplane.jobs.rows import job_rows
 from tests.people import People, Person
+from workers.contract.events import Event
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +109,16 @@ def test_samples_are_walked_by_step_and_a_prompt_can_be_followed(alice: Person) 
     assert "lid at" not in followed
 
 
+def test_a_table_on_the_way_is_drawn_as_one(alice: Person) -> None:
+    job = job_rows(alice.workspace, alice.user, 1)[0]
+    data = {"title": "confusion matrix, test", "prompt": "", "output": "\tgood\t<b>\ngood\t12\t3\n<b>\t0\t9", "kind": "table"}
+    Sample.objects.create(job=job, step=3, cursor=0, data=data, created_at=now())
+    text = text_of(alice, job, "/samples")
+    assert "Confusion matrix, test" in text
+    assert '<th scope="col" class="num">&lt;b&gt;</th>' in text
+    assert '<th scope="row">good</th><td class="num">12</td><td class="num">3</td>' in text
+
+
 def test_settings_are_written_as_the_api_takes_them(alice: Person) -> None:
     text = page(alice, "/config", work={"params": {"class_weights": False, "text_prefix": "auto", "max_steps": None}})
     written = dict(re.findall(r'<td class="mono">([^<]*)</td><td class="mono">([^<]*)</td>', text))
@@ -115,3 +128,32 @@ def test_settings_are_written_as_the_api_takes_them(alice: Person) -> None:
 def test_a_job_that_ended_without_a_model_promises_none(alice: Person) -> None:
     assert "None: the job ended without one" in page(alice, state="failed", error={"code": "internal", "message": "x"})
     assert "Registered when the job ends" in page(alice, state="running", finished_at=None)
+
+
+def drawn(text: str) -> list[str]:
+    """The lines of the log as the page itself shows them: number and text."""
+    return [
+        f"{number} {line}"
+        for number, line in re.findall(r'<div class="row[^"]*"><a href="#L(\d+)".*?<span class="text">(.*?)</span>', text)
+    ]
+
+
+def test_the_first_lines_of_a_log_can_be_read_before_any_script(alice: Person) -> None:
+    job = job_rows(alice.workspace, alice.user, 1)[0]
+    texts = [f"line {n}" for n in range(1, 199)] + ["\x1b[31m<b>red</b>\x1b[0m", " 50 %\r100 %\r"]
+    events = [Event(seq=n, time=n, type="log", data={"level": "info", "text": text}) for n, text in enumerate(texts, 1)]
+    with transaction.atomic():
+        store.append(job=job.pk, attempt=1, rank=0, first_seq=1, events=events)
+    lines = drawn(text_of(alice, job, "/logs"))
+    assert lines[-3:] == ["198 line 198", "199 &lt;b&gt;red&lt;/b&gt;", "200 100 %"]
+    assert lines[0] == "141 line 141"
+
+
+def test_a_failed_job_shows_its_error_among_the_first_lines(alice: Person) -> None:
+    job = job_rows(alice.workspace, alice.user, 1, state="failed", error={"code": "crashed", "message": "It broke."})[0]
+    levels = {n: "error" if n == 100 else "info" for n in range(1, 201)}
+    events = [Event(seq=n, time=n, type="log", data={"level": level, "text": f"line {n}"}) for n, level in levels.items()]
+    with transaction.atomic():
+        store.append(job=job.pk, attempt=1, rank=0, first_seq=1, events=events)
+    lines = drawn(text_of(alice, job, "/logs"))
+    assert "100 line 100" in lines[-10:]

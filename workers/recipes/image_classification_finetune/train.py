@@ -114,7 +114,7 @@ class Training:
             return {}
         found = measure(self.run, self.classifier, split, self.precision)
         (self.run.model_dir / "evaluation.json").write_text(json.dumps({"split": name, **found}, ensure_ascii=False), encoding="utf-8")
-        self.run.sample(step, title=f"confusion matrix, {name}", prompt="", output=metrics.matrix(found))
+        self.run.sample(step, title=f"confusion matrix, {name}", prompt="", output=metrics.matrix(found), kind="table")
         self.run.card(f"Pictures of {self.size} x {self.size} pixels, three channels.\n\n{metrics.markdown(found, name)}")
         return metrics.headline(found, "test") if name == "test" else {}
 

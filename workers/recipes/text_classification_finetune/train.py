@@ -120,7 +120,7 @@ class Training:
         rows = self._read("test") if split == "test" else self.validation
         found = measure(self.run, self.classifier, split, rows, self.precision)
         write_report(self.run.model_dir, {"split": split, **found})
-        self.run.sample(step, title=f"confusion matrix, {split}", prompt="", output=metrics.matrix(found))
+        self.run.sample(step, title=f"confusion matrix, {split}", prompt="", output=metrics.matrix(found), kind="table")
         given = self.classifier.prefix
         prefix = f"Texts were given the prefix `{given}`; do the same when you use the files yourself.\n\n" if given else ""
         self.run.card(prefix + metrics.markdown(found, split))

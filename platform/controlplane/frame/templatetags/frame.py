@@ -10,7 +10,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
-from controlplane.frame import assets, figures, slots
+from controlplane.frame import assets, figures, samples, slots
 from controlplane.frame.pages import said
 from controlplane.frame.problems import summary as problem_summary
 from controlplane.frame.reasons import words as reason_words
@@ -24,6 +24,8 @@ register.filter("duration", figures.duration)
 register.filter("setting", figures.setting)
 register.filter("reason", reason_words)
 register.filter("said", said)
+register.filter("sample_title", samples.title)
+register.filter("cells", samples.cells)
 register.filter("summary", problem_summary)
 
 
