@@ -19,9 +19,9 @@ settings.configure(USE_I18N=False)  # texts as they stand in the code; the other
 
 import translations  # noqa: E402
 from controlplane.frame.problems import CODES  # noqa: E402
+from controlplane.frame.remedies import GROUPS  # noqa: E402
 from controlplane.limits import LIMITS  # noqa: E402
 
-from docs.guide.codes import GROUPS  # noqa: E402
 from workers.contract.recipe import Spec, Words  # noqa: E402
 from workers.recipes import RECIPES  # noqa: E402
 
@@ -140,7 +140,7 @@ def missing() -> list[str]:
     """What the pages do not hold though the code has it."""
     known = {name for group in GROUPS.values() for name in group}
     wanted = {f"recipe:{name}" for name in RECIPES} | {"limits"} | {f"codes:{name}" for name in GROUPS}
-    out = [f"docs/guide/codes.py has no remedy for `{name}`" for name in sorted(set(CODES) - known)]
+    out = [f"frame/remedies.py has no remedy for `{name}`" for name in sorted(set(CODES) - known)]
     out += [f"controlplane.frame.problems has no words for `{name}`" for name in sorted(known - set(CODES))]
     for lang in ("en", "zh"):
         there = {found[2] for page in (GUIDE / lang).glob("*.md") for found in TABLE.finditer(page.read_text())}

@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from controlplane import catalog
 from controlplane.frame import slots
+from controlplane.frame.called import CALLED, job_name
 from controlplane.frame.figures import duration
 from controlplane.frame.templatetags.frame import progressed
 from controlplane.jobs.models import Allocation, Job, Worker
@@ -20,6 +22,8 @@ from workers.contract.states import JobState
 
 WEEK = timedelta(days=7)
 LIVE = (JobState.STARTING, JobState.RUNNING, JobState.CANCELLING)
+
+CALLED.update({name: spec.title for name, spec in catalog.recipes().items()})
 
 
 def address(ws: str, number: int | str) -> str:
@@ -50,7 +54,7 @@ def stop(thread: slots.Thread) -> slots.Stop:
             return slots.Stop(_("Job"), _("#%(n)s, deleted") % {"n": thread.job})
         thread.dataset = thread.dataset or job.dataset
         thread.model = thread.model or job.model
-        return slots.Stop(_("Job"), f"{job.name} #{job.number}", address(ws, job.number))
+        return slots.Stop(_("Job"), f"{job_name(job)} #{job.number}", address(ws, job.number))
     if thread.here != "dataset":
         return slots.Stop(_("Job"), _("Brought from elsewhere"))
     rows = Job.objects.filter(workspace=thread.workspace, dataset=thread.dataset, kind="train").order_by("-number")

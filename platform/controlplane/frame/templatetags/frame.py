@@ -11,9 +11,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
 from controlplane.frame import assets, figures, samples, slots
+from controlplane.frame.called import called, job_name
 from controlplane.frame.pages import said
 from controlplane.frame.problems import summary as problem_summary
 from controlplane.frame.reasons import words as reason_words
+from controlplane.frame.remedies import remedy
 from controlplane.frame.states import look
 from controlplane.frame.words import WORDS
 
@@ -26,6 +28,9 @@ register.filter("reason", reason_words)
 register.filter("said", said)
 register.filter("sample_title", samples.title)
 register.filter("cells", samples.cells)
+register.filter("called", called)
+register.filter("remedy", remedy)
+register.filter("titled", job_name)
 register.filter("summary", problem_summary)
 
 

@@ -1,7 +1,11 @@
-"""What to do about each error code, in both languages, for the tables of docs/guide/*/troubleshooting.md.
+"""What to do about each error code, in both languages: on pages after the code's sentence, and in the guide's tables.
 
-What a code means is said by the product itself, in `controlplane.frame.problems`.
+What a code means is said in `controlplane.frame.problems`.
 """
+
+from typing import Any
+
+from django.utils.translation import get_language
 
 from workers.contract.recipe import Words
 
@@ -282,3 +286,10 @@ GROUPS = {
     "people": PEOPLE,
     "platform": PLATFORM,
 }
+
+
+def remedy(code: Any) -> str:
+    """What to do, where the hint that came with the error is in another language; empty in English, which it is in."""
+    if (get_language() or "en").startswith("en"):
+        return ""
+    return next((group[str(code)].zh.replace("`", "") for group in GROUPS.values() if str(code) in group), "")

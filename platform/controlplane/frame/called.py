@@ -1,0 +1,143 @@
+"""What codes are called in the reader's language: tasks, kinds of jobs, what the audit log records. An unknown code stays as it is."""
+
+import re
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from controlplane.frame.pages import said
+
+TASKS: dict[str, str | Promise] = {
+    "text-classification": _("Text classification"),
+    "text-generation": _("Text generation"),
+    "image-classification": _("Image classification"),
+}
+KINDS: dict[str, str | Promise] = {
+    "train": _("Training"),
+    "evaluate": _("Evaluation"),
+    "predict": _("Batch prediction"),
+    "prepare": pgettext_lazy("kind of job", "Prepare data"),
+    "import": pgettext_lazy("kind of job", "Import model"),
+    "serve": pgettext_lazy("kind of job", "Serve"),
+}
+THINGS: dict[str, str | Promise] = {
+    "apitoken": _("API token"),
+    "dataset": _("Dataset"),
+    "endpoint": _("Endpoint"),
+    "invitation": _("Invitation"),
+    "job": _("Job"),
+    "membership": _("Member"),
+    "member": _("Member"),
+    "model": _("Model"),
+    "token": _("API token"),
+    "upload": _("Upload"),
+    "user": _("Person"),
+    "worker": _("Worker"),
+    "workspace": _("Workspace"),
+}
+ACTIONS: dict[str, str | Promise] = {
+    "dataset.add_version": _("Dataset version added"),
+    "dataset.create": _("Dataset created"),
+    "dataset.delete": _("Dataset deleted"),
+    "dataset.version_failed": _("Dataset version failed"),
+    "dataset.version_ready": _("Dataset version ready"),
+    "endpoint.delete": _("Endpoint deleted"),
+    "endpoint.deploy": _("Model deployed"),
+    "endpoint.resume": _("Traffic resumed after a roll-back"),
+    "endpoint.roll_back": _("Endpoint rolled back"),
+    "endpoint.update": _("Endpoint changed"),
+    "evaluate.start": _("Evaluation started"),
+    "import.start": _("Model import started"),
+    "invitation.accept": _("Invitation accepted"),
+    "invitation.create": _("Invitation sent"),
+    "invitation.delete": _("Invitation revoked"),
+    "invitation.resend": _("Invitation sent again"),
+    "job.cancel": _("Job stopped"),
+    "job.delete": _("Job deleted"),
+    "job.device": _("Job's device changed"),
+    "job.move": _("Job's place in the queue changed"),
+    "job.priority": _("Job's priority changed"),
+    "job.resume": _("Job resumed"),
+    "member.add": _("Member added"),
+    "member.remove": _("Member removed"),
+    "member.update": _("Member's role changed"),
+    "model.bring": _("Model brought in"),
+    "model.delete": _("Model deleted"),
+    "model.delete_version": _("Model version deleted"),
+    "model.edit_card": _("Model card edited"),
+    "model.predict": _("Batch prediction started"),
+    "model.register": _("Model registered"),
+    "model.restore_card": _("Model card restored"),
+    "model.version_ready": _("Model version ready"),
+    "person.email_add": _("Email address added"),
+    "person.email_change": _("Email address changed"),
+    "person.email_remove": _("Email address removed"),
+    "person.join": _("Signed up"),
+    "person.mfa_add": _("Second factor added"),
+    "person.mfa_failed": _("Second factor wrong"),
+    "person.mfa_remove": _("Second factor removed"),
+    "person.mfa_reset": _("Second factor renewed"),
+    "person.no_operator": _("No longer operator"),
+    "person.operator": _("Made operator"),
+    "person.password_change": _("Password changed"),
+    "person.password_reset": _("Password reset"),
+    "person.password_set": _("Password set"),
+    "person.sign_in": _("Signed in"),
+    "person.sign_in_failed": _("Sign-in failed"),
+    "person.sign_out": _("Signed out"),
+    "person.signin_link": _("Sign-in link made"),
+    "predict.start": _("Batch prediction started"),
+    "prepare.start": _("Preparing of data started"),
+    "serve.start": _("Replica started"),
+    "token.create": _("API token created"),
+    "token.exposed": _("API token seen in an address"),
+    "token.revoke": _("API token revoked"),
+    "train.start": _("Training started"),
+    "upload.create": _("Upload started"),
+    "upload.delete": _("Upload removed"),
+    "worker.drain": _("Worker drained"),
+    "worker.join": _("Worker joined"),
+    "worker.remove": _("Worker removed"),
+    "worker.resume": _("Worker resumed"),
+    "workspace.create": _("Workspace created"),
+    "workspace.delete": _("Workspace deleted"),
+    "workspace.update": _("Workspace changed"),
+}
+FIELDS: dict[str, str | Promise] = {  # of a request, and of the place of an error
+    "balanced": _("Balanced"),
+    "best": _("Best"),
+    "column": _("Column"),
+    "columns": _("Columns"),
+    "count": _("Number of devices"),
+    "device": _("Device"),
+    "file": _("File"),
+    "image": pgettext_lazy("kind of data", "Image"),
+    "label": _("Label"),
+    "line": _("Line"),
+    "max_seconds": _("Time limit, seconds"),
+    "nodes": _("Number of hosts"),
+    "quick": _("Quick try"),
+    "row": _("Row"),
+    "text": pgettext_lazy("kind of data", "Text"),
+}
+CALLED: dict[str, Any] = {**FIELDS, **THINGS, **TASKS, **KINDS, **ACTIONS}
+MADE_NAMES: dict[str, tuple[str, str | Promise]] = {
+    "evaluate": (r"Evaluate (?P<model>\S+) on (?P<data>.+)", _("Evaluate %(model)s on %(data)s")),
+    "import": (r"Import (?P<model>\S+)", _("Import %(model)s")),
+    "predict": (r"Predict (?P<data>.+) with (?P<model>\S+)", _("Predict %(data)s with %(model)s")),
+    "prepare": (r"Prepare (?P<data>\S+)", _("Prepare %(data)s")),
+    "serve": (r"Serve (?P<endpoint>\S+) (?P<revision>r\d+)", _("Serve %(endpoint)s %(revision)s")),
+}
+
+
+def called(code: Any) -> str:
+    return said(CALLED.get(str(code), code))
+
+
+def job_name(job: Any) -> str:
+    """A person's name for a job as it was given; the name the platform made, in the reader's language."""
+    pattern, words = MADE_NAMES.get(job.kind, ("", ""))
+    made = re.fullmatch(pattern, job.name) if pattern else None
+    return str(words) % made.groupdict() if made else str(job.name)
