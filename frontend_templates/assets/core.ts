@@ -14,6 +14,7 @@ import { startTicks } from "./lib/ticks";
 import { localTimes } from "./lib/times";
 import { startShares } from "./lib/shares";
 import { startTheme } from "./lib/theme";
+import { startTips } from "./lib/tips";
 import { startUndo } from "./lib/undo";
 
 function upgrade(root: ParentNode): void {
@@ -34,5 +35,6 @@ startScrollers();
 startShares();
 startTicks();
 startSamples();
+startTips();
 startHtmx(upgrade);
 upgrade(document);

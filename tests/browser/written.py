@@ -83,7 +83,7 @@ def crowd(slug: str, count: int) -> None:
     data = DatasetVersion.objects.get(dataset__workspace=workspace, dataset__name="reviews")
     copies(data, [{"version": number} for number in range(2, 200)])
     copies(Evaluation.objects.filter(version=version)[0], [{"split": "test"}] * count)
-    jobs = job_rows(workspace, user, count)
+    jobs = job_rows(workspace, user, count, progress={"step": 400, "total_steps": 400, "epoch": 3})
     for place, state in enumerate(STATES):
         some = Job.objects.filter(pk__in=[job.pk for job in jobs[place :: len(STATES)]])
         some.update(state=state, error=ERROR if state == "failed" else None)
@@ -92,9 +92,9 @@ def crowd(slug: str, count: int) -> None:
     for key in ("train/loss", "eval/loss", "train/learning_rate", *(f"layer/{number}" for number in range(30))):
         curve(jobs[-1], key, 1000)
     point = {"job": jobs[-1], "created_at": now}
-    Checkpoint.objects.bulk_create(Checkpoint(attempt=1, step=n * 10, files=[], size_bytes=4_120_000, **point) for n in range(1, 201))
+    Checkpoint.objects.bulk_create(Checkpoint(attempt=1, step=n * 2, files=[], size_bytes=4_120_000, **point) for n in range(1, 201))
     told = [{"title": "Sample", "prompt": f"row {n}", "output": f"answer {n}", "kind": "text"} for n in range(400)]
-    Sample.objects.bulk_create(Sample(step=n // 2 * 10, cursor=n, data=data, **point) for n, data in enumerate(told))
+    Sample.objects.bulk_create(Sample(step=n // 2 * 2, cursor=n, data=data, **point) for n, data in enumerate(told))
     people(workspace, 900)
     event = {"workspace_id": workspace.pk, "actor_id": user.pk, "actor": user.email, "ip": "192.0.2.7", "target_type": "job"}
     AuditEvent.objects.bulk_create((AuditEvent(action="job.create", target_id=str(n), **event) for n in range(count)), batch_size=500)
