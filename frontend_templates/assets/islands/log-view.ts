@@ -26,11 +26,13 @@ class LogView extends HTMLElement {
   #open = new Set<number>(); // long lines that were unfolded
   #selected: [number, number] | null = null;
   #frame = 0;
+  #glide = 0; // pixels the wheel has still to go
+  #drawn = ""; // where the bar stood in what window when it was last drawn
   #began = performance.now();
   #onEvents = (event: Event): void => this.#live((event as CustomEvent<JobEvent[]>).detail);
   #onHash = (): void => this.#openHash();
   #onKey = (event: KeyboardEvent): void => void (event.key === "f" && isCommand(event) && this.#toEnd());
-  #resize = new ResizeObserver(() => (this.#following ? this.#toEnd() : this.#draw()));
+  #resize = new ResizeObserver(() => this.#moved() && (this.#following ? this.#toEnd() : this.#draw()));
 
   connectedCallback(): void {
     this.#words = wordsOf(this);
@@ -149,7 +151,17 @@ class LogView extends HTMLElement {
       this.#seen = this.#store.length;
     }
     cancelAnimationFrame(this.#frame);
-    this.#frame = requestAnimationFrame(() => this.#draw());
+    this.#frame = requestAnimationFrame(() => this.#moved() && this.#draw());
+  }
+
+  /** Whether the window shows another place than was drawn; scrolling by script has drawn already. */
+  #moved(): boolean {
+    return this.#drawn !== this.#place;
+  }
+
+  get #place(): string {
+    const { scrollTop, clientWidth, clientHeight } = this.#window.viewport;
+    return `${scrollTop} ${clientWidth} ${clientHeight}`;
   }
 
   #move(lines: number): void {
@@ -161,7 +173,21 @@ class LogView extends HTMLElement {
   #wheel(event: WheelEvent): void {
     if (!this.#window.byShare || event.ctrlKey || event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
     event.preventDefault();
-    this.#move(Math.sign(event.deltaY) * Math.max(1, Math.round(Math.abs(event.deltaY) / ROW)));
+    const still = this.#glide === 0;
+    this.#glide += event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * ROW : event.deltaY;
+    if (still) this.#glided(performance.now());
+  }
+
+  /** The wheel's way, a part of it in each frame, as browsers go it themselves. */
+  #glided(since: number): void {
+    const now = performance.now();
+    const whole = Math.abs(this.#glide) < 2 || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const step = whole ? this.#glide : this.#glide * (1 - Math.exp((since - now) / 40));
+    this.#glide -= step;
+    this.#window.scrollBy(step);
+    this.#following = this.#window.atEnd();
+    this.#draw();
+    if (this.#glide && this.isConnected) requestAnimationFrame(() => this.#glided(now));
   }
 
   #key(event: KeyboardEvent): void {
@@ -235,6 +261,7 @@ class LogView extends HTMLElement {
   // ---- drawing ----------------------------------------------------------------------------------------------
   #draw(): void {
     this.#window.size();
+    this.#drawn = this.#place;
     const [from, rows] = this.#window.span;
     this.#window.place(this.#store.view(from, rows).map((line) => this.#row(line)), from);
     this.#bar.follow.setAttribute("aria-pressed", String(this.#following));

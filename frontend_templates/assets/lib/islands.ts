@@ -1,8 +1,6 @@
-// Custom elements whose script is fetched only where the tag appears.
+// Custom elements whose script is fetched only where the tag appears; what a page is for comes before what is on every page.
 
 const LOADERS: Record<string, () => Promise<unknown>> = {
-  "cmd-palette": () => import("../islands/cmd-palette"),
-  "inbox-bell": () => import("../islands/inbox-bell"),
   "log-view": () => import("../islands/log-view"),
   "metric-charts": () => import("../islands/metric-charts"),
   "usage-charts": () => import("../islands/usage-charts"),
@@ -11,6 +9,8 @@ const LOADERS: Record<string, () => Promise<unknown>> = {
   "json-editor": () => import("../islands/json-editor"),
   "media-player": () => import("../islands/media-player"),
   "job-live": () => import("../islands/job-live"),
+  "inbox-bell": () => import("../islands/inbox-bell"),
+  "cmd-palette": () => import("../islands/cmd-palette"),
 };
 
 export const ISLANDS = Object.keys(LOADERS);

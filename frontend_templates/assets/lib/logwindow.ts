@@ -8,6 +8,7 @@ const MOST = 96; // rows drawn at once
 
 export class LogWindow {
   wrapped = false;
+  #exact = 0; // the bar's place with what a browser rounds off
   readonly space = document.createElement("div");
 
   constructor(
@@ -34,10 +35,23 @@ export class LogWindow {
     return Math.max(1, this.#height - this.viewport.clientHeight);
   }
 
-  /** Index of the first row in view; fractional when rows are scrolled by pixels. */
+  get #top(): number {
+    const { scrollTop } = this.viewport;
+    return Math.abs(this.#exact - scrollTop) < 1 ? this.#exact : scrollTop;
+  }
+
+  set #top(value: number) {
+    this.#exact = Math.min(Math.max(0, value), this.#reach);
+    this.viewport.scrollTop = this.#exact;
+  }
+
+  get #share(): number {
+    return Math.min(1, this.#top / this.#reach);
+  }
+
+  /** Index of the first row in view, with its fraction. */
   get first(): number {
-    if (!this.byShare) return this.viewport.scrollTop / ROW;
-    return Math.round((this.viewport.scrollTop / this.#reach) * Math.max(0, this.length() - this.rows));
+    return this.byShare ? this.#share * Math.max(0, this.length() - this.rows) : this.viewport.scrollTop / ROW;
   }
 
   /** The rows to draw: from, and how many. */
@@ -52,14 +66,30 @@ export class LogWindow {
     const last = Math.max(0, this.length() - this.rows);
     const first = Math.min(Math.max(0, index), last);
     this.size();
-    this.viewport.scrollTop = this.byShare ? (first / Math.max(1, last)) * this.#reach : first * ROW;
+    this.#top = this.byShare ? (first / Math.max(1, last)) * this.#reach : first * ROW;
+  }
+
+  /** Moves what is seen by so many pixels where the bar moves by shares. */
+  scrollBy(pixels: number): void {
+    if (!this.wrapped) return this.moveTo(this.first + pixels / ROW);
+    const rows = [...(this.space.firstElementChild?.children ?? [])] as HTMLElement[];
+    // A line's place in the window falls as the bar does: height lost to each line passed.
+    const lost = this.viewport.clientHeight / this.length();
+    const at = this.#share * this.length() - this.#from;
+    const height = (row: HTMLElement | undefined): number => Math.max(1, (row?.offsetHeight ?? ROW) - lost);
+    const whole = Math.floor(at);
+    let line = whole;
+    let rest = (at - whole) * height(rows[whole]) + pixels;
+    for (; rest < 0 && line > -this.#from; line -= 1) rest += height(rows[line - 1]);
+    for (; rest >= height(rows[line]) && line < this.length() - this.#from; line += 1) rest -= height(rows[line]);
+    this.#top = ((this.#from + line + Math.max(0, rest) / height(rows[line])) / this.length()) * this.#reach;
   }
 
   /** Brings a row to the middle, or, wrapped, to where its share of the log stands. */
   show(index: number): void {
     if (!this.wrapped) return this.moveTo(index - Math.floor(this.rows / 2));
     this.size();
-    if (this.byShare) this.viewport.scrollTop = ((index + 0.5) / this.length()) * this.#reach;
+    if (this.byShare) this.#top = ((index + 0.5) / this.length()) * this.#reach;
     else (this.space.children[index] as HTMLElement | undefined)?.scrollIntoView({ block: "center" });
   }
 
@@ -69,6 +99,7 @@ export class LogWindow {
   }
 
   atEnd(): boolean {
+    if (this.byShare) return this.#share * this.length() >= this.length() - 1;
     return this.viewport.scrollTop + this.viewport.clientHeight >= this.viewport.scrollHeight - ROW;
   }
 
@@ -80,19 +111,22 @@ export class LogWindow {
   place(rows: HTMLElement[], from: number): void {
     this.space.classList.toggle("flow", this.wrapped);
     if (!this.wrapped) {
-      const base = this.byShare ? this.viewport.scrollTop - (this.first - from) * ROW : from * ROW;
+      const base = this.byShare ? Math.round(this.viewport.scrollTop - (this.first - from) * ROW) : from * ROW;
       for (const [at, row] of rows.entries()) row.style.transform = `translateY(${base + at * ROW}px)`;
       this.space.replaceChildren(...rows);
     } else if (!this.byShare) this.space.replaceChildren(...rows);
     else this.#flow(rows, from);
   }
 
+  #from = 0;
+
   #flow(rows: HTMLElement[], from: number): void {
+    this.#from = from;
     const block = document.createElement("div");
     block.className = "block";
     block.append(...rows);
     this.space.replaceChildren(block);
-    const share = Math.min(1, this.viewport.scrollTop / this.#reach);
+    const share = this.#share;
     const anchor = share * this.length() - from;
     const row = rows[Math.min(rows.length - 1, Math.floor(anchor))];
     const into = row ? row.offsetTop + Math.min(1, anchor - Math.floor(anchor) + Number(anchor >= rows.length)) * row.offsetHeight : 0;

@@ -4,6 +4,16 @@ function day(date: Date): number {
   return Math.floor((date.getTime() - date.getTimezoneOffset() * 60000) / 86400000);
 }
 
+const made = new Map<string, Intl.DateTimeFormat>();
+
+/** A format, made once: making one takes far longer than using it. */
+function written(date: Date, lang: string, options: Intl.DateTimeFormatOptions): string {
+  const key = lang + JSON.stringify(options);
+  const format = made.get(key) ?? new Intl.DateTimeFormat(lang, options);
+  made.set(key, format);
+  return format.format(date);
+}
+
 /** `clock`, `date` or `when` (today 13:48 · yesterday · 11-19) in the reader's zone; the exact time is in the title. */
 export function localTimes(root: ParentNode): void {
   const lang = document.documentElement.lang;
@@ -11,13 +21,13 @@ export function localTimes(root: ParentNode): void {
     const date = new Date(element.dateTime);
     if (Number.isNaN(date.getTime())) continue;
     element.dataset.local = "";
-    element.title = new Intl.DateTimeFormat(lang, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" }).format(date);
-    const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }).format(date);
-    const plain = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", year: sameYear(date) ? undefined : "numeric" }).format(date);
+    element.title = written(date, lang, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
+    const clock = written(date, "en-GB", { hour: "2-digit", minute: "2-digit" });
+    const plain = written(date, lang, { day: "numeric", month: "short", year: sameYear(date) ? undefined : "numeric" });
     const kind = element.dataset.form;
     if (kind === "clock") element.textContent = clock;
     else if (kind === "date") element.textContent = plain;
-    else if (kind === "seconds") element.textContent = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }).format(date);
+    else if (kind === "seconds") element.textContent = written(date, "en-GB", { timeStyle: "medium" });
     else if (kind === "ago") element.textContent = passed(date, lang);
     else {
       const ago = day(new Date()) - day(date);

@@ -39,6 +39,7 @@ PARTS = ("job-head", "job-tabs", "job-figures", "job-samples", "job-checkpoints"
 OF_CHARTS = ("x", "smooth", "log", "outliers", "from", "to", "find", "pin")  # read by the script
 ERROR_WINDOW = 2000  # lines at the end of a log in which the error is looked for
 AT_ONCE = 60  # lines of the log that come with the page itself
+BELOW_ERROR = 8  # of them, drawn below the error where there is one
 STRIP = 60  # steps of samples in the strip
 SAMPLES = 20
 
@@ -77,7 +78,9 @@ def _of_tab(request: HttpRequest, job: Job, tab: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if tab in ("overview", "logs"):
         line = _error_line(job) if job.state == JobState.FAILED else 0
-        found |= {"error_line": line, "first_lines": logs.around(job, line, AT_ONCE)}
+        first = logs.around(job, line, AT_ONCE)
+        seen = [row for row in first if not line or row["line"] <= line + BELOW_ERROR]
+        found |= {"error_line": line, "first_lines": first, "drawn_lines": logs.drawn(seen)}
     if tab in ("overview", "samples"):
         found["samples"] = _samples(request, job)
     if tab in ("overview", "checkpoints"):

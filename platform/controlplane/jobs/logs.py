@@ -1,17 +1,25 @@
-"""Reading a job's log: by line, from the end, by search, whole, or as it comes."""
+"""Reading a job's log: by line, from the end, by search, whole, as it comes, or drawn as the page shows its first lines."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from controlplane.jobs import store
 from controlplane.jobs.models import Job
 from workers.contract.states import FINAL
 
 LEVELS = ("debug", "info", "warning", "error")
+DRAWN = 400  # characters of a drawn line; the script shows the rest
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07)")
+_ROW = '<div class="row {}"><a href="#L{}" tabindex="-1">{}</a><time>{}</time><i>{}</i><span class="text">{}</span></div>'
 
 
 def page(
@@ -59,6 +67,26 @@ def around(job: Job, line: int, lines: int) -> list[dict[str, Any]]:
     """What a page shows at once: the lines about this one, else (0) the last ones."""
     first = max(1, (line - lines // 2) if line else job.log_lines - lines + 1)
     return list(store.log_lines(job.pk, first=first, last=first + lines - 1))
+
+
+def drawn(rows: list[dict[str, Any]]) -> SafeString:
+    """Lines as <log-view> draws them, to be read before its script has come. A progress bar keeps only its last state."""
+    last = ((row, row["text"].rstrip("\r").rpartition("\r")[2]) for row in rows)
+    return format_html_join(
+        "",
+        _ROW,
+        (
+            (
+                row["level"],
+                row["line"],
+                f"{row['line']:,}",
+                f"{localtime(datetime.fromisoformat(row['time'])):%H:%M:%S}",
+                row["level"][:1].upper(),
+                _ESCAPES.sub("", text)[:DRAWN],
+            )
+            for row, text in last
+        ),
+    )
 
 
 def bytes_of_level(level: str) -> bytes:

@@ -92,7 +92,9 @@ def log_lines(job: int, *, first: int, last: int | None = None, having: bytes = 
     if last is not None:
         chunks = chunks.filter(first_line__lte=last)
     for chunk in chunks.order_by("first_line").only("first_line", "lines", "body").iterator(chunk_size=8):
-        frames = [frame for frame in frames_with(chunk.body, having) if is_log(frame)]
+        frames = frames_with(chunk.body, having)
+        if having or len(frames) != chunk.lines:  # else each of them is a line
+            frames = [frame for frame in frames if is_log(frame)]
         if not having:  # a chunk's lines have no gap, so that those outside need not be parsed
             frames = frames[max(0, first - chunk.first_line) : None if last is None else last - chunk.first_line + 1]
         for frame in frames:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from controlplane import catalog
+from controlplane.frame.words import metric
 from controlplane.jobs.metrics import direction
 from controlplane.jobs.models import Job, TableChoice
 from controlplane.jobs.transitions import now
@@ -74,7 +75,7 @@ def row(job: Job, choice: Choice) -> dict[str, Any]:
     key = choice.metric or headline(job)
     until = job.finished_at or (now() if job.state not in FINAL else None)
     seconds = (until - job.started_at).total_seconds() if job.started_at and until else None
-    return {"job": job, "metric": key, "value": taken(job, key, choice.take) if key else None, "seconds": seconds}
+    return {"job": job, "metric": metric(key) if key else "", "value": taken(job, key, choice.take) if key else None, "seconds": seconds}
 
 
 def known_metrics(rows: QuerySet[Job]) -> list[str]:

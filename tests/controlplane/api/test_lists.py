@@ -1,12 +1,21 @@
 """Pages: each item once, in order, while rows come and go."""
 
+from typing import Any
+
 import pytest
+from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.gateway import forward, rates
 from controlplane.gateway.openai_schema import CompletionRequest
+from controlplane.jobs.models import Attempt
+from controlplane.registry.models import Model, ModelVersion
+from controlplane.serving.models import Endpoint, Replica, Revision
 from controlplane.workspaces.models import ApiToken
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pydantic import ValidationError
 
-from tests.people import People
+from tests.controlplane.jobs.rows import job_rows
+from tests.people import People, Person
 from workers.contract import names
 from workers.contract.orders import ServeWork
 
@@ -67,3 +76,32 @@ def test_the_limits_of_predictions_are_those_that_hold(people: People) -> None:
     for field, most in (("prompt", ["x"] * (limits["predict_prompts"] + 1)), ("max_tokens", limits["predict_tokens"] + 1)):
         with pytest.raises(ValidationError, match=field):
             CompletionRequest.model_validate({"model": "acme/poet", "prompt": "x", field: most})
+
+
+def one_more(alice: Person, number: int) -> None:
+    """A job with two attempts, a dataset and a model of two versions, an endpoint of two revisions with two replicas each."""
+    job = job_rows(alice.workspace, alice.user, 1)[0]
+    own: dict[str, Any] = {"workspace": alice.workspace, "created_by": alice.user, "name": f"thing-{number}"}
+    dataset, model = Dataset.objects.create(**own), Model.objects.create(task="text-classification", **own)
+    endpoint = Endpoint.objects.create(task="text-classification", **own)
+    for n in (1, 2):
+        Attempt.objects.create(job=job, number=n, granted_at=job.queued_at)
+        DatasetVersion.objects.create(dataset=dataset, version=n, state="ready", content_key=str(n), sha256="0" * 64, created_by=alice.user)
+        version = ModelVersion.objects.create(model=model, version=n, state="ready", task=model.task, job=job, created_by=alice.user)
+        revision = Revision.objects.create(endpoint=endpoint, revision=n, model_version=version, created_by=alice.user)
+        for place in (1, 2):
+            Replica.objects.create(id=f"{number}-{n}-{place}", revision=revision, job=job)
+
+
+@pytest.mark.parametrize("room", ["jobs", "datasets", "models", "endpoints"])
+def test_a_longer_list_takes_no_more_queries(people: People, room: str) -> None:
+    alice, browser = people.alice, people.alice.in_browser()
+    asked: dict[str, list[int]] = {"api": [], "page": []}
+    for number in range(7):
+        one_more(alice, number)
+        for name, person, path in (("api", alice, f"…/{room}"), ("page", browser, f"/w/acme/{room}")):
+            with CaptureQueriesContext(connection) as queries:
+                assert person.get(path).status == 200
+            asked[name].append(len(queries))
+    assert asked["api"][1] == asked["api"][-1]
+    assert asked["page"][1] == asked["page"][-1]
