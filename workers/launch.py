@@ -17,6 +17,7 @@ from workers.folder import RunFolder
 
 FRESH = {"prepare": "workers.prepare", "import": "workers.prepare"}
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD", "MALLOC_ARENA_MAX", "SLIPWAY_REPLICA_HOST")
+HUB_VARIABLES = ("HF_ENDPOINT", "HF_MIRROR", "MODELSCOPE_ENDPOINT")  # other addresses of the hubs, for who may fetch
 
 
 @dataclass
@@ -112,7 +113,8 @@ def _to_log(path: Path) -> None:
 
 def environment(folder: RunFolder, order: Order) -> dict[str, str]:
     """What a child may know of its surroundings: no token, no password, no address of anything."""
-    env = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    kept = (*KEPT_VARIABLES, *(HUB_VARIABLES if order.network == "hub" else ()))
+    env = {name: os.environ[name] for name in kept if name in os.environ}
     threads, tmp = str(order.threads), str(folder.tmp)
     offline = "0" if order.network == "hub" else "1"
     cache = slipway_home() / "cache"

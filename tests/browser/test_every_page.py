@@ -36,7 +36,8 @@ def addresses(house: House) -> list[str]:
         f"{data}/health", f"{data}/versions", f"{data}/uses", f"{data}/source", "/jobs", "/jobs/new", job, f"{job}/logs",
         f"{job}/metrics", f"{job}/checkpoints", f"{job}/config", f"{job}/events", f"{job}/samples", f"{job}/evaluation", "/compare",
         f"/compare?jobs={house.number},{house.number + 1}&all=1", f"/compare?jobs={house.number},{house.number + 1}&view=parallel",
-        "/evaluations", "/models", "/models/new", model, f"{model}/card", f"{model}/files", f"{model}/lineage",
+        "/evaluations", "/models", "/models/new", model, f"{model}/card", f"{model}/card/edit", f"{model}?actual=pos#rows",
+        f"{model}/files", f"{model}/lineage",
         f"{model}/versions", "/endpoints", "/endpoints/new", "/endpoints/baseline", "/endpoints/baseline/usage",
         "/endpoints/baseline/logs", "/endpoints/baseline/revisions", "/endpoints/baseline/settings", f"{model}/predictions",
         "/playground", "/playground/baseline",
@@ -117,7 +118,7 @@ LOOKED_AT_ELSEWHERE = frozenset(
         "dataset",
         "model",
         "model-matrix",
-        "model-worst",
+        "model-rows",
     }  # they lead on, need a code, or are parts of a page
 )
 

@@ -11,6 +11,7 @@ from workers.contract.names import CONTRACT_VERSION
 
 Device = Literal["cpu", "cuda"]
 Network = Literal["none", "gang", "listen", "hub"]
+Hub = Literal["huggingface", "mirror", "modelscope"]
 Kind = Literal["prepare", "import", "train", "evaluate", "optimize", "predict", "serve"]
 
 
@@ -83,12 +84,13 @@ class PrepareWork(Part):
 
 
 class ImportWork(Part):
-    """Check a model a user brings: one archive, or a hub id, into a folder without pickle."""
+    """Check a model a user brings: one archive, or a hub id and where it is fetched from, into a folder without pickle."""
 
     kind: Literal["import"] = "import"
     task: str
     files: list[FileRef] = []
     hub_id: str | None = None
+    hub: Hub = "huggingface"
 
 
 class TrainWork(Part):

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from workers.contract.names import ARCHIVE_UNPACKED_MAX, MiB
 from workers.contract.orders import FileRef, ImportWork
 from workers.events import EventWriter
-from workers.prepare import archives, detect, model_config, safetensors_header
+from workers.prepare import archives, detect, hubs, model_config, safetensors_header
 from workers.prepare.problems import excerpt, refuse
 from workers.prepare.shards import sha256
 
@@ -21,14 +21,14 @@ ALLOWED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"
 UNSAFE = detect.UNSAFE_ENDINGS
 CARD_MAX = 4 * MiB
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
-_BRING = "bring the folder as a ZIP or TAR archive instead"
 
 
 def import_model(work: ImportWork, folder: Path, events: EventWriter) -> dict[str, Any]:
     """Check the model into `<folder>/model/`; the answer is the result of its End: {files, card, config}."""
     (folder / "spool").mkdir(exist_ok=True)
-    found = _from_hub(work.hub_id, folder) if work.hub_id else _unpack(work.files, folder / "spool")
+    if work.hub_id:
+        hubs.fetch(work.hub, work.hub_id, folder / "hub" / "files", ALLOWED)
+    found = plain_files(folder / "hub" / "files") if work.hub_id else _unpack(work.files, folder / "spool")
     files = _root(found, events)
     config, tensors = check(files)
     events.log(f"{len(files)} files, {tensors} tensors, {config.get('model_type', 'unknown')} architecture")
@@ -147,31 +147,6 @@ def _copy(source: Path, target: Path) -> None:
     with open(source, "rb") as read, os.fdopen(handle, "wb") as write:
         while piece := read.read(MiB):
             write.write(piece)
-
-
-def _from_hub(hub_id: str, folder: Path) -> dict[str, Path]:
-    """Download the allowed files of a hub repository into the run folder."""
-    if not _HUB_ID.fullmatch(hub_id):
-        refuse("bad_option", f"{excerpt(hub_id)} is no hub id such as google-bert/bert-base-chinese", "correct it")
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        refuse("hub_unreachable", f"{hub_id} cannot be fetched: this platform works without the hub", _BRING)
-    os.environ |= {
-        "HF_HOME": str(folder / "hub"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    }
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    target = folder / "hub" / "files"
-    try:
-        snapshot_download(hub_id, local_dir=target, allow_patterns=list(ALLOWED), ignore_patterns=["*/*"], etag_timeout=10, max_workers=2)
-    except HfHubHTTPError as error:
-        refuse("unknown_model", f"the hub has no model {hub_id} that anybody may read: {excerpt(str(error))}", _BRING)
-    except Exception as error:  # the client raises its transport's own errors, which change with its version
-        refuse("hub_unreachable", f"{hub_id} cannot be fetched: {type(error).__name__}", _BRING)
-    return plain_files(target)
 
 
 def plain_files(folder: Path) -> dict[str, Path]:

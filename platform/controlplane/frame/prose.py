@@ -1,7 +1,7 @@
 """Our own Markdown as a page: headings with anchors, links between files, pictures of known size, code that can be copied.
 
 For text of this repository alone. Raw HTML is shown as text, and addresses other than http, https, mailto and our own are no links; text
-of users goes through `registry.views.card`, which also cleans.
+of users goes through `registry.card_views.card`, which also cleans.
 """
 
 import re

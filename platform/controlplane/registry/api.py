@@ -14,11 +14,15 @@ from controlplane.data.preview import on_disk
 from controlplane.errors import Problem, not_found
 from controlplane.jobs.models import Job
 from controlplane.jobs.schemas import job_json
+from controlplane.limits import limit
 from controlplane.paging import ListQuery, listing
-from controlplane.registry import download, services
+from controlplane.registry import cards, download, services
+from controlplane.registry.answers import Cell
+from controlplane.registry.cards import CARD_MAX
 from controlplane.registry.models import Model, ModelVersion, Prediction
 from controlplane.registry.schemas import evaluation_json, model_json, prediction_json, version_json
 from controlplane.workspaces.access import needs
+from workers.contract.orders import Hub
 
 router = Router(tags=["models"])
 
@@ -28,7 +32,7 @@ class ModelList(ListQuery):
 
 
 class BringIn(Schema):
-    """A model somebody brings: one uploaded archive, or a hub id."""
+    """A model somebody brings: one uploaded archive, or a hub id and where it is fetched from."""
 
     model_config = {"extra": "forbid"}
     name: str = Field(max_length=1000)
@@ -36,6 +40,7 @@ class BringIn(Schema):
     title: str = Field("", max_length=1000)
     uploads: list[str] | None = Field(None, max_length=10)
     hub_id: str | None = Field(None, max_length=200)
+    hub: Hub = "huggingface"
 
 
 class EvaluateIn(Schema):
@@ -55,6 +60,22 @@ class PredictIn(Schema):
     split: str = Field("test", max_length=63)
     columns: dict[str, str] | None = Field(None, max_length=100)
     parameters: dict[str, Any] | None = Field(None, max_length=50)
+
+
+class CardIn(Schema):
+    """card: Markdown that is shown and downloaded in place of the generated card; null = the generated one again."""
+
+    model_config = {"extra": "forbid"}
+    card: str | None = Field(max_length=CARD_MAX)
+
+
+class AnswerQuery(Schema):
+    """Which rows: of the class `actual`, taken for `predicted`; left out = of any."""
+
+    actual: str = Field("", max_length=1000)
+    predicted: str = Field("", max_length=1000)
+    offset: int = Field(0, ge=0, le=2**53)
+    limit: int = Field(limit("page_default"), ge=1, le=limit("page"))
 
 
 class ResultQuery(Schema):
@@ -90,7 +111,7 @@ def show(model: Model) -> dict[str, Any]:
     return model_json(model, model.newest_first)  # type: ignore[attr-defined]
 
 
-@router.post("/models", summary="Bring a model", response={202: Any})
+@router.post("/models", summary="Import a model", response={202: Any})
 @needs("editor", scope="write")
 def bring(request: HttpRequest, response: HttpResponse, ws: str, body: BringIn) -> Any:
     version = services.bring_model(workspace=request.workspace, user=request.user, **body.dict())  # type: ignore[attr-defined]
@@ -139,6 +160,13 @@ def get_version(request: HttpRequest, ws: str, name: str, n: int) -> Any:
     return version_json(the_version(request, name, n))
 
 
+@router.patch("/models/{name}/versions/{n}", summary="Edit the card of a version")
+@needs("editor", scope="write")
+def edit_version(request: HttpRequest, ws: str, name: str, n: int, body: CardIn) -> Any:
+    """Nothing else of a version can change. `files/README.md` is the card as it is shown."""
+    return version_json(services.edit_card(version=the_version(request, name, n), user=request.user, card=body.card))
+
+
 @router.delete("/models/{name}/versions/{n}", summary="Delete a version nothing uses", response={204: None})
 @needs("editor", scope="write")
 def delete_version(request: HttpRequest, ws: str, name: str, n: int) -> Any:
@@ -151,17 +179,18 @@ def delete_version(request: HttpRequest, ws: str, name: str, n: int) -> Any:
 def list_files(request: HttpRequest, ws: str, name: str, n: int) -> Any:
     version = the_version(request, name, n)
     base = f"/api/v1/workspaces/{ws}/models/{name}/versions/{n}/files"
-    items = [{"name": f["name"], "size": f["size"], "sha256": f["sha256"], "url": f"{base}/{f['name']}"} for f in version.files]
+    items = [{"name": f["name"], "size": f["size"], "sha256": f["sha256"], "url": f"{base}/{f['name']}"} for f in cards.listed(version)]
     return {"items": items, "next": None}
 
 
 @router.get("/models/{name}/versions/{n}/files/{path:file}", summary="Download one file by its exact name")
 @needs("viewer", scope="read")
 def get_file(request: HttpRequest, ws: str, name: str, n: int, file: str) -> StreamingHttpResponse:
-    found = next((each for each in the_version(request, name, n).files if each["name"] == file), None)
+    version = the_version(request, name, n)
+    found = next((each for each in cards.listed(version) if each["name"] == file), None)
     if found is None:
         raise not_found("file")
-    return download.answer(request, found)
+    return download.answer(request, found, version.shown_card.encode() if file == cards.README else None)
 
 
 @router.post("/models/{name}/versions/{n}/evaluations", summary="Measure a version on a dataset", response={202: Any})
@@ -176,8 +205,19 @@ def evaluate(request: HttpRequest, response: HttpResponse, ws: str, name: str, n
 @router.get("/models/{name}/versions/{n}/evaluations", summary="What was measured")
 @needs("viewer", scope="read")
 def list_evaluations(request: HttpRequest, ws: str, name: str, n: int) -> Any:
-    rows = the_version(request, name, n).evaluations.select_related("job").order_by("-created_at", "-pk")[:200]
+    rows = the_version(request, name, n).evaluations.select_related("job", "version__model__workspace").order_by("-created_at", "-pk")[:200]
     return {"items": [evaluation_json(row) for row in rows], "next": None}
+
+
+@router.get("/models/{name}/versions/{n}/evaluations/{id}/answers", summary="The answer to each row that was measured")
+@needs("viewer", scope="read")
+def list_answers(request: HttpRequest, ws: str, name: str, n: int, id: str, query: Query[AnswerQuery]) -> Any:
+    """The rows of one cell of the confusion matrix, of one class, or all; the surest first. `row` is the place in the split."""
+    rows = the_version(request, name, n).evaluations
+    found = rows.filter(pk=int(id)).first() if id.isdecimal() and len(id) < 19 else None
+    if found is None:
+        raise not_found("evaluation")
+    return services.answers(found, Cell(query.actual, query.predicted), offset=query.offset, limit=query.limit)
 
 
 @router.post("/models/{name}/versions/{n}/predictions", summary="Ask a version about every row of a dataset", response={202: Any})

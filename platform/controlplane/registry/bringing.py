@@ -19,7 +19,7 @@ from controlplane.registry.code import code_version
 from controlplane.registry.models import Model, ModelVersion
 from controlplane.registry.versions import job_folder, last_error, locked_model, next_version, write_card, wrong
 from workers.contract.events import End
-from workers.contract.orders import FileRef, ImportWork
+from workers.contract.orders import FileRef, Hub, ImportWork
 from workers.contract.states import VersionState
 
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -27,7 +27,15 @@ KEEP_UPLOAD_SECONDS = 7 * 86400
 
 
 def bring_model(
-    *, workspace: Any, user: Any, name: str, task: str, uploads: list[str] | None = None, hub_id: str | None = None, title: str = ""
+    *,
+    workspace: Any,
+    user: Any,
+    name: str,
+    task: str,
+    uploads: list[str] | None = None,
+    hub_id: str | None = None,
+    hub: Hub = "huggingface",
+    title: str = "",
 ) -> ModelVersion:
     """A version `importing`, whose job checks one uploaded archive or fetches a hub id. Raises Problem 422, 409 (another task)."""
     check_slug(name)
@@ -46,9 +54,9 @@ def bring_model(
         model = locked_model(workspace, name, task, user)
         if title:
             Model.objects.filter(pk=model.pk).update(title=check_title(title))
-        source = hub_id or found[0].filename
+        source = found[0].filename if found else str(hub_id) if hub == "huggingface" else f"{hub}: {hub_id}"
         version = next_version(model, task=task, lineage={"source": source, "code": code_version()}, created_by=user)
-        work = ImportWork(task=task, files=refs, hub_id=hub_id)
+        work = ImportWork(task=task, files=refs, hub_id=hub_id, hub=hub)
         version.job = create_job(
             workspace=workspace,
             user=user,

@@ -10,15 +10,18 @@ from controlplane.data.models import DatasetVersion
 from controlplane.errors import Problem, nearest
 from controlplane.jobs.models import Job
 from controlplane.jobs.services import create_job
+from controlplane.registry import files
 from controlplane.registry.models import Evaluation, ModelVersion
-from controlplane.registry.versions import finite, last_error, ref, require_ready, wrong
+from controlplane.registry.versions import finite, job_folder, last_error, ref, require_ready, wrong
 from workers.contract.events import End
 from workers.contract.orders import EvaluateWork
 from workers.contract.states import VersionState
 
+REPORT_FILE, ANSWERS_FILE = "evaluation.json", "answers.parquet"
+
 
 @transaction.atomic
-def evaluate(*, version: ModelVersion, user: Any, dataset: str, split: str, columns: dict[str, str] | None) -> Evaluation:
+def evaluate(*, version: ModelVersion, user: Any, dataset: str, split: str, columns: dict[str, str] | None = None) -> Evaluation:
     """Start measuring a ready version on one split. columns: recipe role -> dataset column, None = as in training, then by name.
 
     Raises Problem 409, 422.
@@ -66,9 +69,37 @@ def evaluation_ended(*, job: Job, end: End) -> None:
     if end.outcome == "succeeded":
         evaluation.metrics = {str(key)[:200]: finite(value) for key, value in (result.get("metrics") or {}).items()}
         evaluation.report, evaluation.state = result.get("report") or {}, "ready"
+        evaluation.files = answers_of(job, result)
+        evaluation.size_bytes = sum(file["size"] for file in evaluation.files)
     else:
         evaluation.error, evaluation.state = last_error(end, "evaluation"), "failed"
     evaluation.save()
+
+
+def answers_of(job: Job, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stored file of a measuring job's answers to every row; none of a recipe that has no classes."""
+    stored = files.checked(result["answers"], below=job_folder(job)) if result.get("answers") else []
+    return [file for file in stored if file["name"] == ANSWERS_FILE]
+
+
+def keep_own(version: ModelVersion, result: dict[str, Any]) -> None:
+    """What training measured on its held-out split, as the version's first evaluation. A model without a report has none."""
+    report = files.read_json(version.files, REPORT_FILE)
+    if not report.get("split") or not version.lineage.get("dataset") or version.job is None:
+        return
+    stored = answers_of(version.job, result)
+    measured = {key: value for key, value in version.metrics.items() if key.startswith("test/")}
+    Evaluation.objects.create(
+        version=version,
+        dataset=version.lineage["dataset"],
+        split=str(report["split"])[:63],
+        job=version.job,
+        state="ready",
+        metrics=measured,
+        report=report,
+        files=stored,
+        size_bytes=sum(file["size"] for file in stored),
+    )
 
 
 def columns_of(

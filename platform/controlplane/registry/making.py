@@ -11,6 +11,7 @@ from controlplane.errors import Problem
 from controlplane.jobs.models import Attempt, Job
 from controlplane.registry import files
 from controlplane.registry.code import code_version
+from controlplane.registry.evaluation import keep_own
 from controlplane.registry.models import Model, ModelVersion
 from controlplane.registry.versions import finite, job_folder, locked_model, next_version, write_card
 from workers.contract.events import End
@@ -108,6 +109,7 @@ def _register(
         ready_at=timezone.now(),
     )
     write_card(version, str(result.get("card") or ""))
+    keep_own(version, result)
     record(action="model.register", target=("model", str(version)), workspace=job.workspace, data={"job": job.number, "step": at})
     return version
 

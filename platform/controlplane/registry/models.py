@@ -26,7 +26,8 @@ class Model(WorkspaceOwned):
 
 class ModelVersion(models.Model):
     """One immutable version. recipe: which `serve.py` answers with it · files: [{name, uri, size, sha256}] in Hugging Face layout ·
-    lineage: {dataset, base_model, job, params, seed, recipe, recipe_version, code, versions}."""
+    lineage: {dataset, base_model, job, params, seed, recipe, recipe_version, code, versions} · card: as it was generated;
+    edited_card: what somebody wrote in its place, with whom and when."""
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
     version = models.PositiveIntegerField()
@@ -38,6 +39,9 @@ class ModelVersion(models.Model):
     metrics = models.JSONField(default=dict)
     lineage = models.JSONField(default=dict)
     card = models.TextField(blank=True)
+    edited_card = models.TextField(blank=True)
+    edited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    edited_at = models.DateTimeField(null=True)
     config = models.JSONField(default=dict)
     files = models.JSONField(default=list)
     size_bytes = models.BigIntegerField(default=0)
@@ -54,6 +58,11 @@ class ModelVersion(models.Model):
         """The number of the job it came from, as its lineage has it; empty when it came otherwise."""
         number = str(self.lineage.get("job") or "")
         return number if number.isascii() and number.isdecimal() else ""
+
+    @property
+    def shown_card(self) -> str:
+        """What is read and downloaded: the edited card where there is one."""
+        return self.edited_card if self.edited_at else self.card
 
     def __str__(self) -> str:
         return f"{self.model.name}@{self.version}"
@@ -73,12 +82,16 @@ class Prediction(models.Model):
     rows = models.BigIntegerField(default=0)
     unreadable = models.BigIntegerField(default=0)
     files = models.JSONField(default=list)
+    size_bytes = models.BigIntegerField(default=0)
     features = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
 
 class Evaluation(models.Model):
-    """A model version measured on one split of a dataset version. report: by class, confusion matrix and the like."""
+    """A model version measured on one split of a dataset version: by the job that trained it, or by one of its own.
+
+    report: by class, confusion matrix and the like · files: [{name, uri, size, sha256}], the answer to every row as Parquet.
+    """
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="evaluations")
     dataset = models.CharField(max_length=100)
@@ -88,4 +101,6 @@ class Evaluation(models.Model):
     error = models.JSONField(null=True)
     metrics = models.JSONField(default=dict)
     report = models.JSONField(default=dict)
+    files = models.JSONField(default=list)
+    size_bytes = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

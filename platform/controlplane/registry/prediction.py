@@ -76,6 +76,7 @@ def prediction_ended(*, job: Job, end: End) -> None:
     result = end.result or {}
     if end.outcome == "succeeded":
         prediction.files = files.checked(result.get("files") or [], below=job_folder(job))
+        prediction.size_bytes = sum(file["size"] for file in prediction.files)
         prediction.rows, prediction.unreadable = int(result.get("rows") or 0), int(result.get("unreadable") or 0)
         prediction.features = {str(name): str(kind) for name, kind in (result.get("features") or {}).items()}
         prediction.state = "ready"

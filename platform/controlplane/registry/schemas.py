@@ -3,7 +3,12 @@
 from typing import Any
 
 from controlplane.jobs.schemas import when
+from controlplane.registry import cards
 from controlplane.registry.models import Evaluation, Model, ModelVersion, Prediction
+
+
+def _email(user: Any) -> str | None:
+    return user.email if user else None
 
 
 def version_json(version: ModelVersion) -> dict[str, Any]:
@@ -20,11 +25,12 @@ def version_json(version: ModelVersion) -> dict[str, Any]:
         "job": str(version.job.number) if version.job else version.lineage.get("job"),
         "metrics": version.metrics,
         "lineage": version.lineage,
-        "card": version.card,
+        "card": version.shown_card,
+        "card_edited": {"by": _email(version.edited_by), "at": when(version.edited_at)} if version.edited_at else None,
         "variants": [],
         "size_bytes": version.size_bytes,
-        "files": len(version.files),
-        "created_by": version.created_by.email if version.created_by else None,
+        "files": len(cards.listed(version)),
+        "created_by": _email(version.created_by),
         "created_at": when(version.created_at),
         "ready_at": when(version.ready_at),
     }
@@ -46,8 +52,11 @@ def model_json(model: Model, versions: list[ModelVersion]) -> dict[str, Any]:
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
-    """One measurement. report: what does not fit a figure, such as a confusion matrix."""
+    """One measurement. report: what does not fit a figure, such as a confusion matrix · answers: where each row's answer is read."""
+    version = evaluation.version
+    base = f"/api/v1/workspaces/{version.model.workspace.slug}/models/{version.model.name}/versions/{version.version}/evaluations"
     return {
+        "id": str(evaluation.pk),
         "dataset": evaluation.dataset,
         "split": evaluation.split,
         "state": evaluation.state,
@@ -55,6 +64,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "job": str(evaluation.job.number) if evaluation.job else None,
         "metrics": evaluation.metrics,
         "report": evaluation.report,
+        "answers": f"{base}/{evaluation.pk}/answers" if evaluation.files else None,
         "created_at": when(evaluation.created_at),
     }
 
@@ -71,7 +81,7 @@ def prediction_json(prediction: Prediction) -> dict[str, Any]:
         "error": prediction.error,
         "rows": prediction.rows,
         "unreadable": prediction.unreadable,
-        "size_bytes": sum(file["size"] for file in prediction.files),
+        "size_bytes": prediction.size_bytes,
         "files": {form: f"{base}?format={form}" for form in ("parquet", "csv", "jsonl")} if prediction.state == "ready" else {},
         "job": str(job.number),
         "created_at": when(prediction.created_at),

@@ -9,7 +9,9 @@ from controlplane.data.models import Dataset
 from controlplane.errors import Problem
 from controlplane.jobs.models import Job
 from controlplane.jobs.services import cancel_job
+from controlplane.registry.answers import answers
 from controlplane.registry.bringing import bring_model, import_ended
+from controlplane.registry.cards import edit_card
 from controlplane.registry.evaluation import evaluate, evaluation_ended
 from controlplane.registry.making import register_checkpoint, training_ended
 from controlplane.registry.models import Model, ModelVersion
@@ -18,9 +20,11 @@ from controlplane.registry.versions import find_version, ref, require_ready
 from workers.contract.states import FINAL
 
 __all__ = [
+    "answers",
     "bring_model",
     "delete_model",
     "delete_version",
+    "edit_card",
     "evaluate",
     "evaluation_ended",
     "find_version",

@@ -1,53 +1,41 @@
 """Pages of models: the list, bringing one, a version with report, card, files and lineage."""
 
-import csv
-import re
 import shlex
 from typing import Any
 
-import nh3
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from markdown_it import MarkdownIt
 
 from controlplane import catalog
-from controlplane.data import preview
-from controlplane.data.models import DatasetVersion
-from controlplane.data.services import find_version as find_dataset
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.figures import spreadsheet
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
 from controlplane.paging import listing
-from controlplane.registry import files, nav, report, services
+from controlplane.registry import cards, measured, report, report_views, services, starting
 from controlplane.registry.api import the_model, the_version, visible
-from controlplane.registry.models import Evaluation, ModelVersion, Prediction
+from controlplane.registry.card_views import card
+from controlplane.registry.evaluations_views import shown
+from controlplane.registry.models import ModelVersion, Prediction
 from controlplane.registry.schemas import prediction_json
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.home import door_url
+from workers.contract.orders import Hub
 from workers.contract.states import VersionState
 
+HUBS: tuple[tuple[Hub, Any], ...] = (
+    ("huggingface", "Hugging Face"),
+    ("modelscope", gettext_lazy("ModelScope")),
+    ("mirror", gettext_lazy("Mirror of Hugging Face")),
+)
 TABS = ("report", "card", "files", "predictions", "lineage", "versions")
-REPORT_FILE = "evaluation.json"
-_HEADLESS = re.compile(r"<thead>\s*<tr>\s*(<th[^>]*></th>\s*)+</tr>\s*</thead>")
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-
-
-def card(text: str) -> SafeString:
-    """Markdown as HTML: no raw HTML, no scripts, no pictures from elsewhere."""
-    html = nh3.clean(_markdown.render(text), tags=nh3.ALLOWED_TAGS - {"img"}, url_schemes={"http", "https", "mailto"})
-    for old, new in (("<h3>", "<h4>"), ("</h3>", "</h4>"), ("<h2>", "<h3>"), ("</h2>", "</h3>"), ("<h1>", "<h2>"), ("</h1>", "</h2>")):
-        html = html.replace(old, new)  # the page has its own h1
-    html = _HEADLESS.sub("", html).replace("<pre>", '<pre tabindex="0">')
-    return mark_safe(html)  # noqa: S308 cleaned above; what was added is ours
 
 
 @require_GET
@@ -79,7 +67,7 @@ def model(request: HttpRequest, ws: str, name: str) -> HttpResponse:
 @needs("editor")
 def new(request: HttpRequest, ws: str) -> HttpResponse:
     """A model somebody brings: an archive that was uploaded, or a hub id."""
-    form = {name: request.POST.get(name, "").strip() for name in ("name", "title", "task", "hub_id")}
+    form = {name: request.POST.get(name, "").strip() for name in ("name", "title", "task", "hub_id", "hub")}
     wrong: dict[str, str] = {}
     if request.method == "POST":
         try:
@@ -91,16 +79,18 @@ def new(request: HttpRequest, ws: str) -> HttpResponse:
                 task=form["task"],
                 uploads=request.POST.getlist("uploads") or None,
                 hub_id=form["hub_id"] or None,
+                hub=next((hub for hub, _word in HUBS if hub == form["hub"]), "huggingface"),
             )
             return redirect("model-version", ws=ws, name=made.model.name, n=made.version)
         except Problem as problem:
             wrong = wrong_fields(problem)
     context = {
         "nav": "models",
-        "crumbs": [(_("Registry"), reverse("models", kwargs={"ws": ws})), (_("Bring a model"), "")],
+        "crumbs": [(_("Registry"), reverse("models", kwargs={"ws": ws})), (_("Import a model"), "")],
         "form": form,
         "wrong": wrong,
         "kept": request.POST.getlist("uploads"),
+        "hubs": HUBS,
         "tasks": sorted({spec.task() for spec in catalog.recipes().values() if spec.base_architectures}),
         "limit": limit("upload_file"),
     }
@@ -108,13 +98,11 @@ def new(request: HttpRequest, ws: str) -> HttpResponse:
 
 
 @require_GET
-@needs("viewer")
+@needs("viewer", query=report_views.QUERY)
 def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report") -> HttpResponse:
     if tab not in TABS:
         raise Http404
     found = the_version(request, name, n)
-    before = found.model.versions.filter(version__lt=n, state=VersionState.READY).order_by("-version").first()
-    evaluations = list(found.evaluations.select_related("job").order_by("-created_at")[:20])
     serving = [revision.endpoint for revision in found.revisions.filter(state__in=services.LIVE_REVISIONS).select_related("endpoint")]
     versions = list(found.model.versions.select_related("created_by", "model").defer("card", "files").order_by("-version"))
     context = {
@@ -128,19 +116,18 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
         "tab": tab,
         "importing": found.state == VersionState.IMPORTING,
         "thread": _thread(request, found),
-        "before": before,
-        "headline": report.headline(found, before),
-        **(_report(found, before, evaluations) if tab == "report" else {}),
-        "evaluations": evaluations,
-        "datasets": _datasets(request) if tab in ("report", "predictions") else [],
+        **(report_views.context(request, found) if tab == "report" else {}),
+        "evaluations": _evaluations(found) if tab == "report" else [],
+        **(starting.offered(request.workspace) if tab in ("report", "predictions") else {}),  # type: ignore[attr-defined]
         "predictions": [prediction_json(row) | {"row": row} for row in _predictions(found)] if tab == "predictions" else [],
         "prediction_count": found.predictions.count(),
-        "card": card(found.card) if tab == "card" else "",
+        "card": card(found.shown_card) if tab == "card" else "",
+        "listed": cards.listed(found),
         "versions": versions,
         "compared": report.compared([row for row in versions if row.state == VersionState.READY]) if tab == "versions" else [],
         "compared_versions": [row for row in versions if row.state == VersionState.READY][: report.VERSIONS_COMPARED],
         "used_by": services.used_by(found) if tab == "versions" else [],
-        "shell_names": " ".join(shlex.quote(file["name"]) for file in found.files) if tab == "files" else "",
+        "shell_names": " ".join(shlex.quote(file["name"]) for file in cards.listed(found)) if tab == "files" else "",
         "loader": loader(found) if tab == "files" else "",
         "origin": _origin(ws, found) if tab == "lineage" else [],
         "address": settings.PUBLIC_URL or door_url(),
@@ -180,57 +167,6 @@ def _origin(ws: str, version: ModelVersion) -> list[tuple[str, str, str]]:
     return [(label, str(value), url) for label, value, url in rows if value not in (None, "")]
 
 
-def _report(version: ModelVersion, before: ModelVersion | None, evaluations: list[Evaluation]) -> dict[str, Any]:
-    own = _own_report(version)
-    newest, where = report.newest([row for row in evaluations if row.state == "ready"], own)
-    tested = (
-        {"rows": own["rows"], "split": own.get("split", ""), "dataset": nav.title(str(version.lineage.get("dataset") or ""))}
-        if own.get("rows")
-        else None
-    )
-    worst = report.worst(own) if version.lineage.get("dataset") and own.get("split") else []
-    return {"matrix": report.matrix(newest, where, _own_report(before) if before else {}), "tested": tested, "worst": worst, "own": own}
-
-
-@require_GET
-@needs("viewer")
-def worst_rows(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
-    """The wrong answers of the training's own report with what stands in their rows, as far as the dataset is still there."""
-    found = the_version(request, name, n)
-    own = _own_report(found)
-    role = next((each for each in ("text", "image") if each in (found.lineage.get("columns") or {})), "")
-    rows = report.worst(own)
-    try:
-        dataset = find_dataset(request.workspace, str(found.lineage.get("dataset") or ""))  # type: ignore[attr-defined]
-    except Problem:
-        dataset = None
-    if dataset is not None and own.get("split") in dataset.splits and role == "text":
-        column = found.lineage["columns"][role]
-        for row in rows:
-            row["text"] = _cell(dataset, str(own["split"]), row["row"], column)
-    return page(request, "registry/worst.html", {"version": found, "worst": rows, "own": own, "dataset": dataset})
-
-
-def _cell(dataset: DatasetVersion, split: str, row: int, column: str) -> str:
-    """The text of one cell, its first 300 characters."""
-    items = preview.page(dataset, split=split, offset=row, limit=1, filters=[], q="")["items"]
-    return str(items[0]["values"].get(column) or "")[:300] if items else ""
-
-
-@require_GET
-@needs("viewer")
-def matrix_file(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
-    """The newest confusion matrix as CSV."""
-    found = the_version(request, name, n)
-    newest, _where = report.newest(list(found.evaluations.filter(state="ready").order_by("-created_at")[:20]), _own_report(found))
-    if not newest:
-        raise Http404
-    disposition = f'attachment; filename="{name}-v{n}-confusion-matrix.csv"'
-    response = HttpResponse(content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition})
-    csv.writer(response).writerows([spreadsheet(cell) for cell in line] for line in report.lines(newest))
-    return response
-
-
 def loader(version: ModelVersion) -> str:
     """Python that opens the downloaded folder; empty for a model that has no such loader."""
     kinds = {
@@ -252,55 +188,13 @@ def loader(version: ModelVersion) -> str:
     )
 
 
-def _own_report(version: ModelVersion) -> dict[str, Any]:
-    """What training measured on the held-out split, from the version's own files."""
-    if not any(file["name"] == REPORT_FILE for file in version.files):
-        return {}
-    return files.read_json(version.files, REPORT_FILE)
+def _evaluations(version: ModelVersion) -> list[dict[str, Any]]:
+    rows = version.evaluations.select_related("job", "version__model__workspace").defer("report", "version__card")
+    return [shown(row) for row in rows.order_by("-created_at", "-pk")[: measured.SHOWN]]
 
 
 def _predictions(version: ModelVersion) -> list[Prediction]:
     return list(version.predictions.select_related("job__workspace").order_by("-created_at")[:50])
-
-
-def _datasets(request: HttpRequest) -> list[DatasetVersion]:
-    rows = DatasetVersion.objects.filter(dataset__workspace=request.workspace, state=VersionState.READY).select_related("dataset")  # type: ignore[attr-defined]
-    return list(rows.defer("statistics", "shards", "sources").order_by("-created_at")[:100])
-
-
-@require_POST
-@needs("editor")
-def evaluate(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
-    try:
-        made = services.evaluate(
-            version=the_version(request, name, n),
-            user=request.user,
-            dataset=request.POST.get("dataset", ""),
-            split=request.POST.get("split") or "test",
-            columns=None,
-        )
-        if made.job:
-            return redirect("job", ws=ws, number=made.job.number)
-    except Problem as problem:
-        sorry(request, problem)
-    return redirect("model-version", ws=ws, name=name, n=n)
-
-
-@require_POST
-@needs("editor")
-def predict(request: HttpRequest, ws: str, name: str, n: int) -> HttpResponse:
-    """Ask the version about every row of a split; the job's page has the result."""
-    try:
-        made = services.predict(
-            version=the_version(request, name, n),
-            user=request.user,
-            dataset=request.POST.get("dataset", ""),
-            split=request.POST.get("split") or "test",
-        )
-        return redirect("job", ws=ws, number=made.job.number)
-    except Problem as problem:
-        sorry(request, problem)
-    return redirect("model-tab", ws=ws, name=name, n=n, tab="predictions")
 
 
 @require_POST

@@ -38,7 +38,7 @@ PAGES = (
 ACTS = (
     Place("new-job", _("Start a job"), icon="play", keys="c", least=Role.EDITOR),
     Place("new-dataset", _("Upload data"), icon="upload", least=Role.EDITOR),
-    Place("new-model", _("Bring a model"), icon="box", least=Role.EDITOR),
+    Place("new-model", _("Import a model"), icon="box", least=Role.EDITOR),
     Place("new-endpoint", _("Deploy a model"), icon="rocket", least=Role.EDITOR),
 )
 MINE = (

@@ -1,13 +1,16 @@
 """The page of all evaluations, and what keeps a job from being deleted."""
 
+import html
+import re
 from typing import Any
 
 import pytest
+from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.jobs.models import Job
 from controlplane.registry.models import Evaluation, Model, ModelVersion
 
 from tests.controlplane.jobs.rows import job_rows
-from tests.people import People
+from tests.people import Answer, People, Person
 
 pytestmark = pytest.mark.django_db
 
@@ -53,3 +56,47 @@ def test_the_job_a_model_came_from_is_not_deleted_before_it(people: People, vers
     version.delete()
     assert people.alice.delete("…/jobs/1").status == 204
     assert not Job.objects.exists()
+
+
+def rows_again(person: Person, page: str) -> Answer:
+    """What the list asks for five seconds later."""
+    found = re.search(r'id="rows" hx-get="([^"]+)"', page)
+    assert found
+    return person.get(html.unescape(found[1]), HX_Request="true", HX_Request_Type="partial", HX_Target="div#rows")
+
+
+def test_the_list_answers_nothing_while_nothing_changed_and_new_rows_wait(people: People, version: ModelVersion) -> None:
+    first = measured(version, "reviews@1", state="running", metrics={})
+    reader = people.alice.in_browser()
+    page = reader.get("/w/acme/evaluations").body.decode()
+    assert rows_again(reader, page).status == 204
+    Evaluation.objects.filter(pk=first.pk).update(state="ready", metrics={"test/accuracy": 0.914})
+    changed = rows_again(reader, page)
+    assert changed.status == 200
+    assert "0.914" in changed.body.decode()
+    assert rows_again(reader, changed.body.decode()).status == 204
+    measured(version, "orders@3")
+    waiting = rows_again(reader, changed.body.decode()).body.decode()
+    assert "1 new evaluation, show" in waiting
+    assert "orders@3" not in waiting
+    assert rows_again(reader, waiting).status == 204
+    assert "orders@3" in reader.get("/w/acme/evaluations").body.decode()
+
+
+@pytest.mark.parametrize("work", ["evaluate", "predict"])
+def test_a_form_starts_work_or_says_why_not(work: str, people: People, version: ModelVersion) -> None:
+    person = people.charlie.in_browser()
+    person.http.handler.enforce_csrf_checks = False
+    dataset = Dataset.objects.create(workspace=people.alice.workspace, name="reviews")
+    fields: Any = {"columns": ["text", "label"], "features": {"text": "text", "label": "category"}, "splits": {"test": 3}}
+    DatasetVersion.objects.create(dataset=dataset, version=1, state="ready", **fields, shards={"test": []})
+    base = "/w/acme/models/reviews-clf/2"
+    started = person.http.post(f"{base}/{work}", {"dataset": "reviews@1"})
+    job = Job.objects.order_by("-number")[0]
+    assert (started.status_code, started["Location"], job.kind) == (302, f"/w/acme/jobs/{job.number}", work)
+    refused = person.http.post(f"{base}/{work}", {"dataset": "reviews@1", "split": "none"}, follow=True)
+    assert "has no rows in the split" in refused.content.decode()
+    assert refused.redirect_chain[-1][0] == f"{base}/{'report' if work == 'evaluate' else 'predictions'}"
+    viewer = people.member("vera", "viewer").in_browser()
+    viewer.http.handler.enforce_csrf_checks = False
+    assert viewer.http.post(f"{base}/{work}", {"dataset": "reviews@1"}).status_code == 403

@@ -67,10 +67,10 @@ def test_the_report_is_set_against_the_version_before(bench: Bench, people: Peop
     trained(bench, [[45, 5], [10, 40]])
     text = see(people.alice, f"{PAGE}/2")
     assert "15 of 100 rows wrong" in text
-    assert "+0.05, better than v1" in " ".join(text.split())
-    assert "-0.05, better than v1" in " ".join(text.split()), "a lower loss is the better one"
+    assert "+0.050, better than v1" in " ".join(text.split())
+    assert "-0.050, better than v1" in " ".join(text.split()), "a lower loss is the better one"
     assert "F1 vs v1" in text
-    assert "Weakest class: good" in text
+    assert "Weakest class: good, 10 of 50 rows wrong." in text
     assert "split test, held out" in text
     first = see(people.alice, f"{PAGE}/1")
     assert "better than" not in first
@@ -83,14 +83,14 @@ def test_the_worst_rows_lead_to_the_dataset(bench: Bench, people: People, ready:
     report = {"split": "test", "rows": 3, "worst": worst}
     bench.end(job, files=bench.store(job, files={**FILES, "evaluation.json": json.dumps(report).encode()}))
     ModelVersion.objects.update(lineage={"dataset": ready, "columns": {"label": "stars"}})
-    text = see(people.alice, f"{PAGE}/1/worst")
+    text = see(people.alice, f"{PAGE}/1/rows")
     assert 'href="/w/acme/datasets/reviews/1?split=test&amp;row=2"' in text
     assert "0.98" in text
     assert text.count("<li>") == 1
-    assert 'hx-get="/w/acme/models/clf/1/worst"' in see(people.alice, f"{PAGE}/1")
-    assert people.bob.in_browser().http.get(f"{PAGE}/1/worst").status_code == 404
+    assert 'hx-get="/w/acme/models/clf/1/rows?"' in see(people.alice, f"{PAGE}/1")
+    assert people.bob.in_browser().http.get(f"{PAGE}/1/rows").status_code == 404
     Dataset.objects.all().delete()
-    assert "datasets/reviews" not in see(people.alice, f"{PAGE}/1/worst")
+    assert "datasets/reviews" not in see(people.alice, f"{PAGE}/1/rows")
 
 
 def test_the_matrix_as_a_file_runs_no_formula(bench: Bench, people: People) -> None:
@@ -109,7 +109,7 @@ def test_files_say_how_they_are_opened(bench: Bench, people: People) -> None:
     text = see(people.alice, f"{PAGE}/1/files")
     assert "AutoModelForSequenceClassification.from_pretrained" in text
     assert "/api/v1/workspaces/acme/models/clf/versions/1/files/tokenizer/vocab.txt" in text
-    assert "for name in config.json model.safetensors tokenizer/vocab.txt; do" in text
+    assert "for name in README.md config.json model.safetensors tokenizer/vocab.txt; do" in text
 
 
 def test_lineage_leads_to_dataset_and_job(bench: Bench, people: People) -> None:
