@@ -57,12 +57,13 @@ def _dataset_version(dataset: Any, number: int, job: Any, user: Any) -> Any:
     statistics = {"rows": 1000, "columns": profile, "health": {"duplicates": number - 1, "leakage": 0, "conflicts": 0, "rejected": 0}}
     fields = {
         "format": "csv",
+        "kind": "text",
         "columns": list(columns),
         "features": columns,
         "splits": {"train": 900, "test": 100},
         "statistics": statistics,
     }
-    keys = {"content_key": f"{dataset.pk}-{number}", "sha256": "0" * 64, "size_bytes": 40_000 + dataset.pk}
+    keys = {"content_key": f"{dataset.pk}-{number}", "sha256": "0" * 64, "kind": "table", "size_bytes": 40_000 + dataset.pk}
     return DatasetVersion(dataset=dataset, version=number, state="ready", job=job, created_by=user, **keys, **fields)
 
 
@@ -105,7 +106,7 @@ def asked(client: Any) -> list[tuple[str, str, dict[str, str]]]:
     return [
         *out,
         ("jobs: filtered", "/w/bench/jobs?state=succeeded&recipe=text-classification/finetune", whole),
-        ("datasets: filtered", "/w/bench/datasets?kind=table&state=ready", whole),
+        ("datasets: filtered", "/w/bench/datasets?kind=text&state=ready", whole),
         ("home", "/w/bench", whole),
     ]
 

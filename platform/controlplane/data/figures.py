@@ -22,7 +22,7 @@ UNEVEN = 10  # times the smallest class: worth a word
 
 class Finding(NamedTuple):
     """title: how many of what · note: why it matters · serious: it misleads a training · query: the preview that shows it ·
-    fix: what mends it · rows: (split, row, query of its page) of the first."""
+    fix: what mends it · rows: (split, row, query of its page) of the first · remark: only worth a word, not counted."""
 
     title: str
     note: str
@@ -30,6 +30,7 @@ class Finding(NamedTuple):
     query: str = ""
     fix: str = ""
     rows: Sequence[tuple[str, int, str]] = ()
+    remark: bool = False
 
 
 def bars(counts: list[int]) -> list[int]:
@@ -92,6 +93,12 @@ def health(version: DatasetVersion) -> list[Finding] | None:
     return out + _columns_health(version)
 
 
+def troubles(health: dict[str, Any]) -> int:
+    """How many of these findings there are; what `health` says of columns beside them are remarks."""
+    kinds = sum(1 for kind in personal.KINDS if (health.get("personal") or {}).get(kind))
+    return kinds + sum(1 for name in ("leakage", "conflicts", "rejected", "duplicates", "empty") if health.get(name))
+
+
 def _finding(version: DatasetVersion, name: str, title: str, note: str, *, fix: str, serious: bool = True) -> Finding:
     """One whose rows preparing has named."""
     rows = places(version, name)
@@ -121,15 +128,23 @@ def _columns_health(version: DatasetVersion) -> list[Finding]:
         if n := facts.get("nulls"):
             title = ngettext("%(n)s empty cell in %(name)s", "%(n)s empty cells in %(name)s", n) % {"n": f"{n:,}", "name": name}
             out.append(
-                Finding(title, _("Rows without it are left out where a task needs it."), False, urlencode({"filter": f"{name}:null:true"}))
+                Finding(
+                    title,
+                    _("Rows without it are left out where a task needs it."),
+                    False,
+                    urlencode({"filter": f"{name}:null:true"}),
+                    remark=True,
+                )
             )
         if facts.get("distinct") == 1 and sum(version.splits.values()) > 1:
-            out.append(Finding(_("%(name)s has one value only") % {"name": name}, _("There is nothing to learn from it."), False))
+            out.append(
+                Finding(_("%(name)s has one value only") % {"name": name}, _("There is nothing to learn from it."), False, remark=True)
+            )
     counts = sorted(int(count) for _value, count in (known.get(version.statistics.get("label")) or {}).get("values") or [])
     if len(counts) > 1 and counts[-1] >= UNEVEN * max(1, counts[0]):
         times = counts[-1] // max(1, counts[0])
         title = _("The largest class has %(n)s times the rows of the smallest") % {"n": f"{times:,}"}
-        out.append(Finding(title, _("Small classes are learnt worse; class weights help."), False))
+        out.append(Finding(title, _("Small classes are learnt worse; class weights help."), False, remark=True))
     return out
 
 

@@ -41,6 +41,7 @@ FOUND = {
     "id_number": gettext_lazy("Chinese ID numbers"),
     "card": gettext_lazy("Bank card numbers"),
 }
+STRIP = 12  # classes shown one by one
 TEXT_SHOWN = 400  # characters of a cell in the table
 
 
@@ -221,19 +222,29 @@ def _chip(text: str, features: dict[str, str]) -> str:
 
 
 def _shares(version: DatasetVersion, here: dict[str, Any], split: str | None) -> list[dict[str, Any]]:
-    """The classes of each category column as a strip; pressing one filters by it. At most 12 classes of 2 columns."""
-    strips = []
-    for name in columns_of(version):
+    """The classes of each category column as a strip, of the chosen split or of all; pressing one filters by it. At most 12 classes of 2
+    columns, the label's first."""
+    label = version.statistics.get("label")
+    names = [name for name in columns_of(version) if version.features[name] in ("category", "boolean") or name == label]
+    strips = [_strip(version, name, here, split) for name in sorted(names, key=lambda name: name != label)]
+    return [strip for strip in strips if strip][:2]
+
+
+def _strip(version: DatasetVersion, name: str, here: dict[str, Any], split: str | None) -> dict[str, Any] | None:
+    if split:
+        classes = ((version.statistics.get("splits") or {}).get(split) or {}).get("classes") or {}
+        pairs = list((classes.get(name) or {}).items())
+    else:
         pairs = ((version.statistics.get("columns") or {}).get(name) or {}).get("values") or []
-        if version.features[name] not in ("category", "boolean") or not pairs:
-            continue
-        total = sum(count for _value, count in pairs) or 1
-        parts = []
-        for value, count in sorted(pairs, key=lambda pair: -int(pair[1]))[:12]:
-            text = f"{name}:eq:{value}"
-            chosen = text in here["filter"]
-            rest = [t for t in here["filter"] if not t.startswith(f"{name}:eq:")]
-            url = _address(here, filter=rest if chosen else [*rest, text])
-            parts.append({"value": value, "count": count, "share": round(100 * count / total, 1), "url": url, "on": chosen})
-        strips.append({"name": name, "parts": parts})
-    return strips[:2]
+    if not pairs:
+        return None
+    total, ordered = sum(int(count) for _value, count in pairs) or 1, sorted(pairs, key=lambda pair: -int(pair[1]))
+    parts = []
+    for value, count in ordered[:STRIP]:
+        text = f"{name}:eq:{value}"
+        chosen = text in here["filter"]
+        rest = [t for t in here["filter"] if not t.startswith(f"{name}:eq:")]
+        url = _address(here, filter=rest if chosen else [*rest, text])
+        parts.append({"value": value, "count": count, "share": round(100 * count / total, 1), "url": url, "on": chosen})
+    rest_count = sum(int(count) for _value, count in ordered[STRIP:])
+    return {"name": name, "parts": parts, "more": max(0, len(ordered) - STRIP), "more_rows": rest_count}

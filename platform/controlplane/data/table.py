@@ -1,30 +1,55 @@
-"""The list of datasets: each with its newest version, what kind of data it is, its health, and how many jobs used it."""
+"""The list of datasets: which columns one person sees, and in each line the newest version, its health, and how many jobs used it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import CharField, Count, F, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast, Coalesce, Concat
-from django.utils.functional import Promise
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from controlplane.data.models import Dataset, DatasetVersion
+from controlplane.accounts.models import User
+from controlplane.data.figures import troubles
+from controlplane.data.kinds import KINDS
+from controlplane.data.models import Dataset, DatasetVersion, ListChoice
 from controlplane.frame.templatetags.frame import progressed
 from controlplane.jobs.models import Job
 from controlplane.paging import ListQuery, listing
 from workers.contract.states import VersionState
 
-KINDS: dict[str, tuple[str | Promise, str, tuple[str, ...]]] = {  # name → word, icon, formats
-    "table": (pgettext_lazy("kind of dataset", "Text and tables"), "table-2", ("csv", "tsv", "json", "jsonl", "parquet", "txt")),
-    "image": (pgettext_lazy("kind of dataset", "Images"), "image", ("images",)),
-    "audio": (pgettext_lazy("kind of dataset", "Audio"), "audio-lines", ("audio",)),
-}
-KIND_OF = {fmt: name for name, (_word, _icon, formats) in KINDS.items() for fmt in formats}
 DEFAULT = "-updated"
 SORTS = {"created_at": "created_at", "name": "name", "size": "newest_size", "updated": "newest_at"}
 STATES = (VersionState.PREPARING, VersionState.READY, VersionState.FAILED)
-TROUBLES = ("leakage", "conflicts", "duplicates", "rejected")
+COLUMNS = {
+    "type": _("Type"),
+    "amount": _("Amount"),
+    "size": _("Size"),
+    "state": _("State"),
+    "health": _("Health"),
+    "jobs": _("Training jobs"),
+    "updated": _("Updated"),
+    "by": _("Updated by"),
+    "columns": _("Columns"),
+    "created": _("Created"),
+    "creator": _("Creator"),
+}
+SHOWN = ("type", "amount", "size", "state", "health", "jobs", "updated", "by")
+SORTED_BY = {"name": "name", "size": "size", "updated": "updated", "created": "created_at"}  # column → sort
+FIGURES = ("amount", "size", "jobs", "updated", "created")
+CREATORS_SHOWN = 50
+
+
+def shown_to(user: Any) -> tuple[str, ...]:
+    """The columns a person has chosen, in their order."""
+    row = ListChoice.objects.filter(user=user).first()
+    return tuple(name for name in COLUMNS if name in row.columns) if row else SHOWN
+
+
+def choose(*, user: Any, columns: Iterable[str]) -> None:
+    """Keep a person's choice; what is unknown is left out."""
+    ListChoice.objects.update_or_create(user=user, defaults={"columns": [name for name in columns if name in COLUMNS]})
 
 
 def with_newest(rows: "QuerySet[Dataset]", *names: str) -> Any:
@@ -33,19 +58,20 @@ def with_newest(rows: "QuerySet[Dataset]", *names: str) -> Any:
     facts = {
         "newest_pk": Subquery(newest.values("pk")[:1]),
         "newest_state": Subquery(newest.values("state")[:1]),
-        "newest_format": Subquery(newest.values("format")[:1]),
+        "newest_kind": Subquery(newest.values("kind")[:1]),
         "newest_size": Coalesce(Subquery(newest.values("size_bytes")[:1]), 0),
         "newest_at": Coalesce(Subquery(newest.values("created_at")[:1]), F("created_at")),
     }
     return rows.annotate(**{name: facts[name] for name in names})
 
 
-def page(rows: "QuerySet[Dataset]", query: ListQuery, kind: str) -> dict[str, Any]:
-    """{items, next}: one page of the list."""
+def page(rows: "QuerySet[Dataset]", query: ListQuery, *, kind: str, creator: str) -> dict[str, Any]:
+    """{items, next}: one page of the list. kind: of KINDS, creator: a user's key; empty or strange = all."""
+    rows = rows.filter(created_by=int(creator)) if creator.isdecimal() and len(creator) < 10 else rows
     sort = SORTS.get((query.sort or DEFAULT).lstrip("-"), "")
-    needed = {name for name in (sort, "newest_format" if kind in KINDS else "", "newest_state" if query.state else "") if "newest" in name}
+    needed = {name for name in (sort, "newest_kind" if kind in KINDS else "", "newest_state" if query.state else "") if "newest" in name}
     asked = with_newest(rows, *needed)
-    asked = asked.filter(newest_format__in=KINDS[kind][2]) if kind in KINDS else asked
+    asked = asked.filter(newest_kind=kind) if kind in KINDS else asked
     found = listing(
         asked,
         query,
@@ -61,11 +87,13 @@ def page(rows: "QuerySet[Dataset]", query: ListQuery, kind: str) -> dict[str, An
 
 
 def toolbar(rows: "QuerySet[Dataset]") -> dict[str, Any]:
-    """{kinds: [(name, word, datasets)], total, bytes}: what stands above the list."""
-    counts = dict(with_newest(rows, "newest_format").values_list("newest_format").annotate(n=Count("pk")).order_by())
-    kinds = [(name, word, sum(counts.get(fmt, 0) for fmt in formats)) for name, (word, _icon, formats) in KINDS.items()]
+    """{kinds: [(name, word, datasets)], total, bytes, creators: [(key, name)]}: what stands above the list."""
+    counts = dict(with_newest(rows, "newest_kind").values_list("newest_kind").annotate(n=Count("pk")).order_by())
+    kinds = [(name, word, counts[name]) for name, (word, _icon) in KINDS.items() if counts.get(name)]
     stored = DatasetVersion.objects.filter(dataset__in=rows.values("pk")).aggregate(n=Coalesce(Sum("size_bytes"), 0))["n"]
-    return {"kinds": [entry for entry in kinds if entry[2]], "total": sum(counts.values()), "bytes": stored}
+    people = User.objects.filter(pk__in=rows.values("created_by"))
+    creators = sorted(((str(person.pk), str(person)) for person in people[:CREATORS_SHOWN]), key=lambda entry: entry[1].casefold())
+    return {"kinds": kinds, "total": sum(counts.values()), "bytes": stored, "creators": creators}
 
 
 def lines(rows: list[Any]) -> list[dict[str, Any]]:
@@ -91,13 +119,25 @@ def _jobs(rows: list[Any]) -> dict[str, int]:
 
 def _line(row: Any, version: Any, jobs: int) -> dict[str, Any]:
     health = version.health if version is not None and isinstance(version.health, dict) else None
-    kind = KIND_OF.get(version.format) if version else None
+    kind = version.kind if version else ""
     return {
         "row": row,
         "version": version,
-        "kind": KINDS[kind][:2] if kind else None,
-        "rows": sum(version.splits.values()) if version else 0,
+        "kind": kind if kind in KINDS else "",
+        "word": KINDS[kind][0] if kind in KINDS else "",
+        "amount": _amount(kind, sum(version.splits.values())) if version and version.splits else "",
         "percent": progressed(version.job.progress) if version and version.job and version.state == VersionState.PREPARING else 0,
-        "troubles": sum(1 for name in TROUBLES if health.get(name)) if health else None,
+        "troubles": troubles(health) if health else None,
         "jobs": jobs,
     }
+
+
+def _amount(kind: str, n: int) -> str:
+    """How many, in the unit of its kind."""
+    if kind == "image":
+        text = ngettext("%(n)s image", "%(n)s images", n)
+    elif kind == "audio":
+        text = ngettext("%(n)s clip", "%(n)s clips", n)
+    else:
+        text = ngettext("%(n)s row", "%(n)s rows", n)
+    return text % {"n": f"{n:,}"}

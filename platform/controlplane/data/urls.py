@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from controlplane.data import fix_views, nav, views
+from controlplane.data import fix_views, list_views, nav, views
 
 urlpatterns = [
-    path("w/<slug:ws>/datasets", views.datasets, name="datasets"),
+    path("w/<slug:ws>/datasets", list_views.datasets, name="datasets"),
+    path("w/<slug:ws>/dataset-columns", list_views.columns, name="dataset-columns"),
     path("w/<slug:ws>/sample-data", views.sample, name="sample-data"),
     path("w/<slug:ws>/datasets/new", views.new, name="new-dataset"),
     path("w/<slug:ws>/datasets/<slug:name>", views.dataset, name="dataset"),

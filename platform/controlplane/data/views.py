@@ -1,4 +1,4 @@
-"""Pages of datasets: the list, uploading, one version with its rows, statistics and history."""
+"""Pages of datasets: uploading, one version with its rows, statistics and history."""
 
 from typing import Any
 
@@ -9,8 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from controlplane.data import figures, fixes, samples, services, table
-from controlplane.data.api import datasets as visible
+from controlplane.data import figures, fixes, samples, services
 from controlplane.data.api import the_dataset, the_version
 from controlplane.data.intake import take_file
 from controlplane.data.looking import OPERATORS, Look, composed, look
@@ -18,7 +17,7 @@ from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.data.nav import rows_of
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
+from controlplane.frame.pages import done, page, sorry, wrong_fields
 from controlplane.limits import limit
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
@@ -28,25 +27,6 @@ ACCEPT = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.txt,.zip,.tar,.tar.gz,.tgz,.g
 TABS = ("preview", "statistics", "health", "versions", "uses", "source")
 VIEWED = ("split", "filter", "finding", "q", "offset", "row", "of", "view", "column", "op", "value")
 ENCODINGS = ("utf-8", "gb18030", "utf-16", "latin-1", "windows-1252", "big5", "shift_jis", "euc-kr")
-
-
-@require_GET
-@needs("viewer", query=("q", "cursor", "sort", "state", "kind"))
-def datasets(request: HttpRequest, ws: str) -> HttpResponse:
-    kind = request.GET.get("kind", "")
-    partial = request.headers.get("HX-Request-Type") == "partial"  # the rows alone, which a page that stays open asks for again
-    context = {
-        "nav": "datasets",
-        "crumbs": [(_("Datasets"), "")],
-        "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
-        "kind": kind,
-        "states": table.STATES,
-        "accept": ACCEPT,
-        "limit": limit("upload_file"),
-        **({} if partial else table.toolbar(visible(request))),
-        **table.page(visible(request), asked(request), kind),
-    }
-    return page(request, "data/list.html", context, parts=("rows",))
 
 
 @require_GET
@@ -190,6 +170,7 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         "wrong_look": wrong,
         "columns": figures.columns(found) if tab == "statistics" else [],
         "health": figures.health(found) if found.state == VersionState.READY else None,
+        "troubles": figures.troubles(found.statistics.get("health") or {}),
         "classes": figures.classes(found) if tab == "health" else None,
         "uses": [use for made in slots.uses for use in made(request.workspace, str(found))],  # type: ignore[attr-defined]
         "blocked": services.used_by(found.dataset) if tab == "source" else [],

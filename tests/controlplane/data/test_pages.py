@@ -52,7 +52,7 @@ def test_the_list_is_filtered_by_kind_and_state_and_sorted_by_size(alice: Person
     client = browser(alice)
     plain(alice, "small", format="csv", size_bytes=10, splits={"train": 5}, statistics={"health": {"leakage": 2, "conflicts": 1}})
     plain(alice, "large", format="csv", size_bytes=9000, statistics={"health": {"leakage": 0}})
-    plain(alice, "photos", format="images", size_bytes=500)
+    plain(alice, "photos", format="images", kind="image", size_bytes=500)
     plain(alice, "broken", state="failed", error={"code": "bad_json", "message": "line 3"})
     page = seen(client, LIST)
     assert "4 datasets" in page
