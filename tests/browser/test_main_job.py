@@ -29,7 +29,7 @@ def test_from_a_sign_in_link_to_an_answer(stack: Stack, browser: Browser, tmp_pa
         page.goto(stack.manage("signinlink").splitlines()[-1])
         page.get_by_role("link", name=re.compile("later|skip", re.I)).or_(page.locator("main form button[type=submit]")).first.wait_for()
         page.goto("/")
-        page.get_by_role("button", name="Language").click()
+        page.get_by_role("button", name="Language: English").click()
         page.get_by_role("menuitemradio", name="简体中文").click()
         expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
         page.get_by_role("button", name="语言").click()

@@ -65,3 +65,14 @@ def test_an_upload_goes_on_after_a_reload(house: House, tmp_path: Path) -> None:
         expect(page.locator(".page-head .badge.ok")).to_be_visible(timeout=120_000)
         page.wait_for_url(re.compile("/datasets/big/1$"))
         assert sum(house.api.get("…/datasets/big/versions/1")["splits"].values()) == ROWS
+
+
+def test_a_file_named_in_another_script_gives_the_title_and_a_name_that_works(house: House, tmp_path: Path) -> None:
+    (tmp_path / "零件 照片.csv").write_text("review,stars\na good one,pos\na bad one,neg\n" * 20, "utf8")
+    with house.desk.page() as (page, _):
+        page.goto(f"{house.home}/datasets/new")
+        page.locator("upload-zone .drop input[type=file]").first.set_input_files(tmp_path / "零件 照片.csv")
+        expect(page.get_by_label("Title")).to_have_value("零件 照片")
+        expect(page.get_by_label("Name", exact=True)).to_have_value(re.compile(r"data-[0-9-]+[0-9]"))
+        page.get_by_role("button", name="Create dataset").click()
+        expect(page.locator(".page-head")).to_contain_text("零件 照片")

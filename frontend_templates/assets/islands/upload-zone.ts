@@ -9,6 +9,15 @@ import { Transfer, type Unfinished } from "../lib/transfer";
 const AT_ONCE = 3;
 const SHOWN = 20;
 
+/** What addresses allow of a text: small letters, figures and hyphens. */
+function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, "");
+}
+
 class UploadZone extends HTMLElement {
   #words!: ReturnType<typeof wordsOf>;
   #form: HTMLFormElement | null = null;
@@ -100,16 +109,14 @@ class UploadZone extends HTMLElement {
     this.#moved();
   }
 
-  /** The file's name is a good first name for what is being made. */
+  /** The file's name is a good first name for what is being made; one in another script becomes its title, and the name tells the time. */
   #name(file: File | undefined): void {
     const field = this.#form?.querySelector<HTMLInputElement>("input[data-from-file]");
     if (!file || !field || field.value) return;
     const base = (file.webkitRelativePath.split("/")[0] || file.name).replace(/\.(tar\.\w+|\w+)$/, "");
-    field.value = base
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, "-")
-      .replace(/^-+|-+$/g, "")
-      .slice(0, 63);
+    field.value = slug(base) || slug(`data-${new Date().toISOString().slice(5, 16).replace("T", "-")}`);
+    const title = this.#form?.querySelector<HTMLInputElement>("input[name=title]");
+    if (title && !title.value && /[^\x20-\x7e]/.test(base)) title.value = base;
   }
 
   #moved(): void {
@@ -167,7 +174,7 @@ class UploadZone extends HTMLElement {
           ? this.#words("ends", { clock: clock(Date.now() + left * 1000).slice(0, 5), left: elapsed(left) })
           : "";
     const figures = [`${size ? Math.floor((sent / size) * 100) : 100} %`, `${bytes(sent)} / ${bytes(size)}`, state === "uploading" ? `${bytes(rate)}/s` : ""];
-    const line = h("div", { class: `line ${state === "failed" ? "bad" : ""}` }, h("span", {}, figures.filter(Boolean).join("   ")), h("span", {}, note));
+    const line = h("div", { class: `line ${state === "failed" ? "bad" : ""}` }, h("span", { class: "figures" }, ...figures.filter(Boolean).map((figure) => h("span", {}, figure))), h("span", {}, note));
     return this.#line(transfer.name, state, h("div", { class: "bar" }, this.#bar(sent / size, tone), line), ...this.#actions(transfer));
   }
 
