@@ -23,6 +23,7 @@ KINDS: dict[str, str | Promise] = {
     "serve": pgettext_lazy("kind of job", "Serve"),
 }
 THINGS: dict[str, str | Promise] = {
+    "anonymous": _("Not signed in"),
     "apitoken": _("API token"),
     "dataset": _("Dataset"),
     "endpoint": _("Endpoint"),

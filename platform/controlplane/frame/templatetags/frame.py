@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
+from django.utils.translation import pgettext
 
 from controlplane.frame import assets, figures, samples, slots
 from controlplane.frame.called import called, job_name
@@ -39,6 +40,12 @@ def icon(name: str, extra: str = "") -> SafeString:
     """An icon of the sprite; decoration only, the word stands beside it."""
     classes = f"icon {extra}".strip()
     return format_html('<svg class="{}" aria-hidden="true"><use href="{}#{}"></use></svg>', classes, assets.url("icons.svg"), name)
+
+
+@register.simple_tag
+def comma() -> str:
+    """Between two facts of one line, in the width of the reader's script."""
+    return pgettext("between two facts of one line", ", ")
 
 
 @register.simple_tag
