@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import get_template
 from django.utils.translation import get_language
 
 from controlplane.errors import Problem
@@ -29,6 +30,13 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], *, parts:
     response["Vary"] = "HX-Request, HX-Target, Cookie, Accept-Language"
     response["Cache-Control"] = "no-store"
     return response
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """The page of an error of ours: in the reader's theme, with the request's name, and nothing that could fail again."""
+    theme = request.COOKIES.get("theme", "")
+    context = {"theme": theme if theme in ("light", "dark") else "system", "request": request}
+    return HttpResponse(get_template("500.html").render(context), status=500)
 
 
 def asked(request: HttpRequest) -> ListQuery:

@@ -85,3 +85,19 @@ def test_only_fresh_failures_without_a_better_job_need_attention(people: People)
     later.delete()
     Job.objects.filter(pk=failed.pk).update(finished_at=now() - timedelta(days=8))
     assert "Needs attention" not in seen(client)
+
+
+def test_a_page_that_breaks_says_so_in_the_readers_theme_with_the_requests_name(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("inside")
+
+    monkeypatch.setattr("controlplane.workspaces.views.page", broken)
+    browser = people.alice.in_browser().http
+    browser.raise_request_exception = False
+    browser.cookies["theme"] = "dark"
+    answer = browser.get("/w/acme", headers={"X-Request-ID": "seen-in-the-log"})
+    text = answer.content.decode()
+    assert answer.status_code == 500
+    assert 'data-theme="dark"' in text
+    assert "seen-in-the-log" in text
+    assert "inside" not in text
