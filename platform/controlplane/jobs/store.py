@@ -3,7 +3,7 @@
 A chunk's body is zstd of JSON lines, each line the websocket's frame, so that reading is copying.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +18,6 @@ from workers.contract.names import MiB
 
 PLATFORM_RANK = 32767  # events the control plane itself makes
 CHUNK_BYTES = MiB // 2
-_pack = zstandard.ZstdCompressor(level=3)
-_unpack = zstandard.ZstdDecompressor()
 
 
 def rfc3339(seconds: float) -> str:
@@ -53,7 +51,7 @@ def append(*, job: int, attempt: int, rank: int, first_seq: int, events: list[Ev
             last_cursor=cursor,
             first_line=first_line,
             lines=line - row.log_lines,
-            body=_pack.compress(b"\n".join(frames)),
+            body=pack(frames),
         )
         Job.objects.filter(pk=job).update(cursor=cursor, log_lines=line)
         doorbell.ring(job, cursor, always=any(e.type == "state" for e in events))
@@ -66,8 +64,18 @@ def append_state(*, job: Job, attempt: int, data: dict[str, Any]) -> None:
     append(job=job.pk, attempt=attempt, rank=PLATFORM_RANK, first_seq=1, events=[event])
 
 
+def pack(frames: Iterable[bytes]) -> bytes:
+    """A chunk's body. Each call has a compressor of its own: requests run on several threads, and one used by two of them at once
+    destroys what it writes, or the process."""
+    return zstandard.compress(b"\n".join(frames), level=3)
+
+
+def unpack(body: bytes | memoryview) -> bytes:
+    return zstandard.decompress(bytes(body))
+
+
 def frames_of(body: bytes | memoryview) -> list[bytes]:
-    return _unpack.decompress(bytes(body)).split(b"\n")
+    return unpack(body).split(b"\n")
 
 
 def read_events(job_pk: int, after: int, limit: int = 500) -> list[tuple[int, bytes]]:
@@ -119,7 +127,7 @@ def frames_with(body: bytes | memoryview, having: bytes) -> list[bytes]:
     """The chunk's frames that hold these bytes in any case; most chunks of a search are left without being split."""
     if not having:
         return frames_of(body)
-    text = _unpack.decompress(bytes(body))
+    text = unpack(body)
     if having not in text.lower():
         return []
     return [frame for frame in text.split(b"\n") if having in frame.lower()]
@@ -152,7 +160,7 @@ def _merge(group: list[EventChunk]) -> int:
     if len(group) < 2:
         return 0
     head = group[0]
-    head.body = _pack.compress(b"\n".join(_unpack.decompress(bytes(c.body)) for c in group))
+    head.body = pack(unpack(chunk.body) for chunk in group)
     head.last_cursor = group[-1].last_cursor
     head.first_line = min(c.first_line for c in group)
     head.lines = sum(c.lines for c in group)

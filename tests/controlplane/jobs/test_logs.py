@@ -1,5 +1,7 @@
 """Reading a log: by line, from its end, by search; the same lines whatever way, also after the chunks are merged."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from controlplane.jobs import logs, store
 from controlplane.jobs.models import EventChunk, Job
 
@@ -42,3 +44,13 @@ def test_pages_tail_and_merged_chunks_give_the_same_lines(team: Team, host: Host
     assert found(job) == LINES
     assert store.read_events(job.pk, 0) == before
     assert b"".join(logs.text(job)).decode().splitlines() == LINES
+
+
+def test_threads_pack_and_unpack_at_once() -> None:
+    lines = [f'{{"line":{number},"text":"step {number * 7919}"}}'.encode() for number in range(5000)]
+
+    def there_and_back(_turn: int) -> bool:
+        return store.frames_of(store.pack(lines)) == lines
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(there_and_back, range(100)))
