@@ -24,15 +24,13 @@ def merge(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return total
 
 
-def percentile(counts: Mapping[str, int], fraction: float) -> float | None:
-    """The duration in seconds below which `fraction` of them lie (the middle of its bucket); None without any."""
-    total = sum(counts.values())
-    if not total:
-        return None
-    want, seen, index = fraction * total, 0, 0
-    for key in sorted(counts, key=int):
-        seen += counts[key]
-        index = int(key)
-        if seen >= want:
-            break
-    return float(_SMALLEST * 1.1 ** (index + 0.5))
+def percentiles(counts: Mapping[str, int], fractions: Iterable[float]) -> list[float | None]:
+    """The durations in seconds below which these fractions of them lie, rising (each the middle of its bucket); None without any."""
+    total, seen, index, out = sum(counts.values()), 0, 0, list[float | None]()
+    rest = iter(sorted((int(key), count) for key, count in counts.items()))
+    for fraction in fractions:
+        while seen < fraction * total:
+            index, count = next(rest)
+            seen += count
+        out.append(float(_SMALLEST * 1.1 ** (index + 0.5)) if total else None)
+    return out

@@ -10,7 +10,7 @@ from django.utils import timezone
 from controlplane.errors import Problem
 from controlplane.jobs.schemas import when
 from controlplane.serving import resources
-from controlplane.serving.histogram import percentile
+from controlplane.serving.histogram import percentiles
 from controlplane.serving.models import Endpoint
 
 POINTS_MAX = 1500
@@ -109,5 +109,5 @@ def _point(at: int, sums: Sum) -> dict[str, Any]:
 
 
 def _percentiles(counts: dict[str, int]) -> dict[str, float | None]:
-    found = {name: percentile(counts, fraction) for name, fraction in PERCENTILES.items()}
+    found = dict(zip(PERCENTILES, percentiles(counts, PERCENTILES.values()), strict=True))
     return {name: round(value * 1000, 2) if value is not None else None for name, value in found.items()}
