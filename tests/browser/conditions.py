@@ -139,7 +139,10 @@ FURNISHED = """
 …/playground/sentiment?with=1 …/audit?action=dataset. /tokens?new=1 /inbox /account
 /account/notifications /accounts/email/ /accounts/2fa/ /accounts/sessions/ /workspaces/new /guide /api/v1/docs
 """
-MANY = "/inbox …/jobs?q=999 …/jobs?sort=name …/jobs?state=failed …/datasets/reviews/1?row=9000"
+MANY = """
+…/jobs/10005 …/jobs/10005/logs …/jobs/10005/metrics …/jobs/10005/samples …/jobs/10005/checkpoints
+/inbox …/jobs?q=999 …/jobs?sort=name …/jobs?state=failed …/datasets/reviews/1?row=9000
+"""
 SIGNED_OUT = "/accounts/login/ /accounts/signup/ /accounts/password/reset/ /invitations/not-a-code /guide/en/calling /nowhere"
 CONDITIONS: dict[str, Condition] = {
     "furnished": Condition(WORKSPACE, furnished, pages=FURNISHED),
