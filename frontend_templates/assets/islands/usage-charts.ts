@@ -92,6 +92,7 @@ class UsageCharts extends HTMLElement {
 
   #draw(usage: Usage, times: number[], step: number): void {
     const legend = JSON.parse(document.getElementById("usage-legend")?.textContent ?? "[]") as { revision: number; name: string }[];
+    if (!legend.length) return; // nothing serves yet: there is no line to draw
     const points = <Row extends { time: string }>(list: Row[], value: (row: Row) => number | null, none: number | null): Points => {
       const known = new Map(list.map((point) => [Date.parse(point.time) / 1000, value(point)]));
       return { steps: times, times, values: times.map((at) => known.get(at) ?? none) };
