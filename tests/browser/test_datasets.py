@@ -125,6 +125,27 @@ def test_rows_are_found_by_a_filter_and_by_their_link(house: House) -> None:
         expect(page.get_by_role("heading", name="Health")).to_be_visible()
 
 
+def test_findings_are_looked_at_and_fixed_in_another_version(house: House) -> None:
+    rows = [f"row {i},{'ab'[i % 2]}" for i in range(60)] + ["row 0,a", "row 1,b", "call 13812345678,a"]
+    made = house.api.dataset("untidy", "untidy.csv", "\n".join(["text,label", *rows]).encode(), {"split": {"train": 1.0}})
+    assert made["state"] == "ready", made["error"]
+    with house.desk.page() as (page, _):
+        page.goto(f"{house.home}/datasets/untidy/1/health")
+        page.get_by_role("link", name="Show: 2 rows come again").click()
+        expect(page.locator("#rows tbody tr")).to_have_count(2)
+        expect(page.locator("#rows .badge")).to_have_text(["Duplicate", "Duplicate"])
+        page.get_by_role("link", name="Preview fix", exact=True).click()
+        expect(page.locator("main")).to_contain_text("call 138****78")
+        expect(page.locator("dd", has_text="61")).to_be_visible()
+        page.get_by_role("checkbox", name="Drop duplicates").uncheck()
+        expect(page.locator("dt", has_text="Rows then").locator("+ dd")).to_have_text("63")
+        page.get_by_role("button", name="Make v2").click()
+        expect(page.locator(".page-head .badge.ok")).to_be_visible(timeout=READY)
+        expect(page).to_have_url(re.compile("/datasets/untidy/2$"))
+        page.goto(f"{house.home}/datasets/untidy/2?q=call")
+        expect(page.locator("#rows tbody")).to_contain_text("call [PHONE]")
+
+
 def test_an_upload_pauses_and_goes_on(house: House, tmp_path: Path) -> None:
     path = tmp_path / "slow.csv"
     path.write_text(REVIEWS * 400, "utf8")

@@ -33,7 +33,7 @@ def addresses(house: House) -> list[str]:
     job, data, model = f"/jobs/{house.number}", "/datasets/reviews/1", "/models/tuned/1"
     below = [
         "", "/search?q=rev", "/datasets", "/datasets/new", data, f"{data}?split=train&filter=stars:eq:neg&row=3", f"{data}/statistics",
-        f"{data}/health", f"{data}/versions", f"{data}/uses", f"{data}/source", "/jobs", "/jobs/new", job, f"{job}/logs",
+        f"{data}/fix", f"{data}/health", f"{data}/versions", f"{data}/uses", f"{data}/source", "/jobs", "/jobs/new", job, f"{job}/logs",
         f"{job}/metrics", f"{job}/checkpoints", f"{job}/config", f"{job}/events", f"{job}/samples", f"{job}/evaluation", "/compare",
         f"/compare?jobs={house.number},{house.number + 1}&all=1", f"/compare?jobs={house.number},{house.number + 1}&view=parallel",
         "/evaluations", "/models", "/models/new", model, f"{model}/card", f"{model}/card/edit", f"{model}?actual=pos#rows",
