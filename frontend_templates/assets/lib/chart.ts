@@ -233,7 +233,10 @@ export class Chart {
 
   #label(key: string): string {
     if (this.extras.label) return this.extras.label(key);
-    return this.keys.length > 1 ? key.slice(0, Math.max(0, key.indexOf("/"))) : "";
+    if (this.keys.length < 2) return "";
+    const part = key.slice(0, Math.max(0, key.indexOf("/")));
+    const known = this.words(`l_${part}`);
+    return known === `l_${part}` ? part : known;
   }
 
   #legend(at: number | null): void {
@@ -272,9 +275,10 @@ export class Chart {
 
   #sentence(): string {
     const [points] = this.#series.values();
-    const known = (points?.values ?? []).filter((value) => value !== null);
-    if (!points || !known.length) return this.name;
-    const values = { name: this.name, from: figure(known[0]), to: figure(known.at(-1)), steps: count(points.steps.at(-1) ?? 0) };
+    const first = points?.values.find((value) => value !== null);
+    if (!points || first === undefined) return this.name;
+    const last = points.values.findLast((value) => value !== null);
+    const values = { name: this.name, from: figure(first), to: figure(last), steps: count(points.steps.at(-1) ?? 0) };
     return this.words(this.extras.spoken ?? "sentence", values);
   }
 

@@ -121,6 +121,7 @@ FIELDS: dict[str, str | Promise] = {  # of a request, and of the place of an err
     "nodes": _("Number of hosts"),
     "quick": _("Quick try"),
     "row": _("Row"),
+    "step": _("Step"),
     "text": pgettext_lazy("kind of data", "Text"),
 }
 CALLED: dict[str, Any] = {**FIELDS, **THINGS, **TASKS, **KINDS, **ACTIONS}

@@ -76,7 +76,7 @@ def test_a_viewer_sees_what_is_blocked_and_why(people: People) -> None:
 def test_what_has_no_better_has_no_best(alice: Person) -> None:
     text = page(alice, "/metrics")
     assert '<td class="num">0.95</td>' in text
-    row = text[text.index("train/learning_rate</td>") :].split("</tr>")[0]
+    row = text[text.index('title="train/learning_rate">') :].split("</tr>")[0]
     assert row.endswith('<td class="num"></td>')
 
 

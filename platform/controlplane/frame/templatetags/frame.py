@@ -18,7 +18,7 @@ from controlplane.frame.problems import summary as problem_summary
 from controlplane.frame.reasons import words as reason_words
 from controlplane.frame.remedies import remedy
 from controlplane.frame.states import look
-from controlplane.frame.words import WORDS
+from controlplane.frame.words import WORDS, metric
 
 register = template.Library()
 register.filter("size", figures.size)
@@ -30,6 +30,7 @@ register.filter("said", said)
 register.filter("sample_title", samples.title)
 register.filter("cells", samples.cells)
 register.filter("called", called)
+register.filter("metric", metric)
 register.filter("remedy", remedy)
 register.filter("titled", job_name)
 register.filter("summary", problem_summary)
