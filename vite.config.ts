@@ -67,6 +67,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
     assetsInlineLimit: 0,
-    rollupOptions: { input: { core: join(ASSETS, "core.ts") } },
+    rollupOptions: {
+      input: [join(ASSETS, "core.ts"), ...["compare", "guide", "workers"].map((page) => join(ASSETS, `css/${page}.css`))],
+    },
   },
 });

@@ -57,6 +57,12 @@ def built(source: str) -> SafeString:
 
 
 @register.simple_tag
+def built_style(source: str) -> SafeString:
+    """Styles of one page alone."""
+    return format_html('<link rel="stylesheet" href="{}">', assets.url(source))
+
+
+@register.simple_tag
 def built_ahead(source: str) -> SafeString:
     """Fetches an island's script while the page is still being read."""
     return format_html_join("", '<link rel="modulepreload" href="{}">', ((script,) for script in assets.needed(source)))
