@@ -112,9 +112,14 @@ def recipe(spec: type[Spec], at: int) -> str:
 
 
 def limits(at: int) -> str:
-    """Every named limit. Its sentence is the API's own, in English."""
-    head = (("Limit", "Value", "Of what"), ("名称", "值", "对象（API 原文）"))[at]
-    return rows(head, [(f"`{name}`", f"{limit.value:,} {limit.unit}", limit.about) for name, limit in LIMITS.items()])
+    """Every named limit."""
+    head = (("Limit", "Value", "Of what"), ("名称", "值", "对象"))[at]
+
+    def say(words: str) -> str:
+        found = CHINESE.get(words)
+        return str(found.string) if at and found else words
+
+    return rows(head, [(f"`{name}`", f"{limit.value:,} {say(limit.unit)}", say(limit.about)) for name, limit in LIMITS.items()])
 
 
 def meaning(name: str, at: int) -> str:

@@ -81,6 +81,8 @@ def test_charts_of_use_follow_calls_and_share_a_cursor(house: House, split: str)
         expect(page.locator("[data-at]")).to_have_text(re.compile(r"^\d\d:\d\d$"))
         across = charts.nth(2).locator(".u-cursor-x").evaluate("line => line.style.transform")
         assert across not in ("", "translate(-10px, 0px)"), "the cursor of the other charts goes along"
+        resources = page.locator("usage-charts .chart", has=page.get_by_role("heading", name="Resources"))
+        expect(resources).to_contain_text(re.compile(r"CPU [\d.]+.*Memory [\d.]+.* of "), timeout=READY)
         page.locator("[data-tables]").click()
         expect(page.locator("usage-charts table").first).to_be_visible()
 

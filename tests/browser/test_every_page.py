@@ -41,7 +41,7 @@ def addresses(house: House) -> list[str]:
         f"{model}/versions", "/endpoints", "/endpoints/new", "/endpoints/baseline", "/endpoints/baseline/usage",
         "/endpoints/baseline/logs", "/endpoints/baseline/revisions", "/endpoints/baseline/settings", f"{model}/predictions",
         "/playground", "/playground/baseline",
-        "/datasets/reviews/new", "/workers", "/members", "/audit",
+        "/datasets/reviews/new", "/workers", "/limits", "/members", "/audit",
     ]  # fmt: skip
     own = ["/tokens", "/tokens?new=1", "/account", "/account/notifications", "/inbox", "/inbox?show=unread", "/workspaces/new"]
     own += [
