@@ -68,7 +68,7 @@ def test_a_folder_of_pictures_is_one_line_and_then_a_wall(house: House, tmp_path
         page.goto(f"{house.home}/datasets/new")
         page.locator("upload-zone input[webkitdirectory]").set_input_files(tmp_path / "zoo")
         expect(page.locator("upload-zone .up")).to_have_count(1)
-        expect(page.locator("upload-zone .up .badge.ok")).to_be_visible()
+        expect(page.locator("upload-zone .up .badge.ok")).to_be_visible(timeout=READY)
         page.locator("#name").fill("zoo")
         page.get_by_role("button", name="创建数据集").click()
         expect(page.locator(".page-head .badge.ok")).to_be_visible(timeout=READY)

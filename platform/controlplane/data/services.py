@@ -163,7 +163,7 @@ def fix_version(*, version: DatasetVersion, user: Any, fixes: Sequence[str]) -> 
         raise Problem(409, "not_ready", f"{version} is {version.state}.", "Findings can be fixed once it is ready.")
     if not fixes:
         where = [{"loc": ["body", "fixes"], "msg": "is empty"}]
-        raise Problem(422, "no_fixes", "No fix was chosen.", f"Choose among {', '.join(FIXES)}.", where)
+        raise Problem(422, "invalid", "No fix was chosen.", f"Choose among {', '.join(FIXES)}.", where)
     both = list(dict.fromkeys([*(version.options.get("fixes") or []), *fixes]))
     chosen = read_options({**version.options, "fixes": both}).model_dump(mode="json", exclude_none=True)
     sources = [FileRef.model_validate(source) for source in version.sources]
