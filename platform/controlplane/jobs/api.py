@@ -234,15 +234,16 @@ def delete_worker(request: HttpRequest, ws: str, name: str) -> Any:
 @needs("viewer", scope="read")
 def queued(request: HttpRequest, ws: str) -> Any:
     """The whole queue; of jobs in other workspaces only that they are there."""
-    items, begins = [], forecast.starts()
-    for place, job in enumerate(scheduler.queue(), 1):
+    line = scheduler.queue()
+    items, begins = [], forecast.starts(line)
+    for place, job in enumerate(line, 1):
         mine = job.workspace_id == request.workspace.pk  # type: ignore[attr-defined]
         items.append(
             {
                 "position": place,
                 "priority": job.priority,
                 "reason": job.reason,
-                "starts_at": when(begins[job.pk].at) if job.pk in begins else None,
+                "starts_at": when(begins[job.pk].at),
                 "job": job_json(job) if mine else None,
             }
         )

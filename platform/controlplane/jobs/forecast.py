@@ -58,9 +58,9 @@ def ends(job: Job, usual: Usual, at: datetime) -> datetime | None:
     return max(at, (job.started_at or at) + span) if span else None
 
 
-def starts() -> dict[int, Start]:
-    """{primary key of each queued job: when and where it will start}."""
-    usual, at = Usual(), now()
+def starts(line: list[Job] | None = None) -> dict[int, Start]:
+    """{primary key of each queued job: when and where it will start}. line: the queue, where it is known already."""
+    usual, at, line = Usual(), now(), queue() if line is None else line
     places: dict[str, list[Place]] = defaultdict(list)
     for host in hosts():
         for device in host.worker.devices:
@@ -72,7 +72,7 @@ def starts() -> dict[int, Start]:
             kind = "light" if place.slot == "light" else place.device.split(":")[0]
             job = place.attempt.job
             places[kind].append(Place(ends(job, usual, at), place.worker.name, job))
-    return {job.pk: _take(places["light" if job.kind not in WHOLE else job.resources.get("device", "cpu")], job, usual) for job in queue()}
+    return {job.pk: _take(places["light" if job.kind not in WHOLE else job.resources.get("device", "cpu")], job, usual) for job in line}
 
 
 def _take(places: list[Place], job: Job, usual: Usual) -> Start:

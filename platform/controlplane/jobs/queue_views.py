@@ -19,12 +19,13 @@ from controlplane.jobs import forecast
 from controlplane.jobs import queue as changes
 from controlplane.jobs.api import the_job
 from controlplane.jobs.models import Job
-from controlplane.jobs.scheduler import WHOLE, Host, hosts, queue
+from controlplane.jobs.scheduler import WHOLE, Host, hosts
 from controlplane.jobs.transitions import now
 from controlplane.workspaces.access import needs
 
 PRIORITIES = ((5, gettext_lazy("High")), (0, gettext_lazy("Normal")), (-5, gettext_lazy("Low")))
 SHOWN = 4  # jobs named in one reason
+ROWS = 40  # of the page; what stands behind them is counted
 
 
 class Fix(NamedTuple):
@@ -37,12 +38,12 @@ class Fix(NamedTuple):
     operator: bool = False
 
 
-def waiting(workspace: Any) -> list[dict[str, Any]]:
-    """The queue in order; of jobs in other workspaces only that they are there."""
-    begins, places, spare, line = forecast.starts(), hosts(), hosts(draining=True), queue()
+def waiting(workspace: Any, line: list[Job]) -> list[dict[str, Any]]:
+    """The head of the queue, in order; of jobs in other workspaces only that they are there."""
+    begins, places, spare = forecast.starts(line), hosts(), hosts(draining=True)
     mine = [job for job in line if job.workspace_id == workspace.pk]
     rows = []
-    for place, job in enumerate(line, 1):
+    for place, job in enumerate(line[:ROWS], 1):
         start = begins.get(job.pk, forecast.Start())
         own = job if job.workspace_id == workspace.pk else None
         alike = [other.pk for other in mine if other.priority == job.priority] if own else []

@@ -14,7 +14,8 @@ from controlplane.frame.pages import done, page, sorry
 from controlplane.jobs import hosts
 from controlplane.jobs import workers as verbs
 from controlplane.jobs.models import Worker
-from controlplane.jobs.queue_views import PRIORITIES, waiting
+from controlplane.jobs.queue_views import PRIORITIES, ROWS, waiting
+from controlplane.jobs.scheduler import queue
 from controlplane.jobs.transitions import now
 from controlplane.workspaces.access import needs, operators_only
 from controlplane.workspaces.models import Membership, Role
@@ -32,7 +33,7 @@ def workers(request: HttpRequest, ws: str) -> HttpResponse:
     span = span if span in hosts.SPANS else "1h"
     given = request.GET.get("open")
     rows = hosts.rows(space.pk, span, None if given is None else set(given.split(",")))
-    line = waiting(space)
+    line = queue()
     online = [row for row in rows if row["state"] != "offline"]
     devices = [device for row in online for device in row["devices"]]
     owners = Membership.objects.filter(workspace=space, role=Role.OWNER).select_related("user")[:5]
@@ -44,8 +45,10 @@ def workers(request: HttpRequest, ws: str) -> HttpResponse:
         "offline": len(rows) - len(online),
         "devices": len(devices),
         "taken": sum(device["state"] != "free" for device in devices),
-        "waiting": line,
-        "longest": max((item["waited"] for item in line), default=0),
+        "waiting": waiting(space, line),
+        "waits": len(line),
+        "behind": max(0, len(line) - ROWS),
+        "longest": max(((now() - job.queued_at).total_seconds() for job in line), default=0),
         "priorities": PRIORITIES,
         "may_order": role is Role.OWNER,
         "may_edit": role.includes(Role.EDITOR),

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from controlplane.audit.models import AuditEvent
 from controlplane.jobs.models import Job, Worker
+from controlplane.jobs.queue_views import ROWS
 from controlplane.jobs.scheduler import schedule
 from controlplane.jobs.services import create_job
 
 from tests.controlplane.jobs.conftest import Host, place
+from tests.controlplane.jobs.rows import job_rows
 from tests.controlplane.jobs.test_hosts import GPUS, earlier, job
 from tests.people import People, Person
 from workers.contract.names import GiB
@@ -114,3 +116,12 @@ def test_a_draining_host_is_offered_to_operators(people: People, host: Host) -> 
     job(people, "waits")
     assert "Let alpha take jobs again" in people.alice.in_browser().get("/w/acme/workers").body.decode()
     assert "Let alpha take jobs again" not in people.charlie.in_browser().get("/w/acme/workers").body.decode()
+
+
+def test_a_long_queue_shows_its_head(people: People, host: Host) -> None:
+    runs = job(people, "runs")
+    job_rows(people.alice.workspace, people.alice.user, 200, state="queued", resources={"device": "cpu"}, reason=runs.reason)
+    page = people.alice.in_browser().get("/w/acme/workers").body.decode()
+    assert page.count('class="place"') == ROWS
+    assert f"{200 - ROWS} more jobs wait behind these" in page
+    assert len(order(people)) == 200
