@@ -1,10 +1,15 @@
 """The model card: what a version is, what it learned from, how good it is and how to call it. Markdown, in the field's words."""
 
+import re
 from typing import Any
 
 import orjson
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from controlplane import catalog
+from controlplane.frame.called import called
+from controlplane.frame.pages import said
 
 BASE = "https://YOUR-SLIPWAY"
 
@@ -85,3 +90,27 @@ def _cell(value: Any) -> str:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
+
+
+def for_reader(text: str, task: str, recipe: str) -> str:
+    """The generated card as its page shows it: what is fixed in it in the reader's language. The file README.md stays English."""
+    if (get_language() or "en").startswith("en"):
+        return text
+    spec = catalog.recipe(recipe)
+    heads = {"Origin": _("Origin"), "Results": _("Results"), "How to call it": _("How to call it")}
+    names = {"Dataset": _("Dataset"), "Columns": _("Columns"), "Base model": _("Base model"), "Source": _("Source"), "Job": _("Job")}
+    names |= {"Step": _("Step"), "Recipe": _("Recipe"), "Seed": _("Seed"), "Parameters": _("Parameters"), "Libraries": _("Libraries")}
+    names |= {"Code": _("Code version"), "metric": _("Metric")}
+    for old, new in heads.items():
+        text = text.replace(f"\n## {old}\n", f"\n## {new}\n", 1)
+    for old, new in names.items():
+        text = text.replace(f"\n| {old} |", f"\n| {new} |", 1)
+    sayings = {"| value |": f"| {_('Value')} |", "| none (from scratch) |": f"| {_('none, from scratch')} |"}
+    sayings["\nDeploy this version, then:\n"] = "\n" + _("Deploy this version, then:") + "\n"
+    for old, new in sayings.items():
+        text = text.replace(old, new, 1)
+    what = f"**{called(task)}**"
+    if spec:
+        words = {"task": what, "recipe": said(spec.title), "summary": said(spec.summary)}
+        what = _("%(task)s by %(recipe)s: %(summary)s") % words
+    return re.sub(r"\nA model for \*\*.*\n", lambda _found: f"\n{what}\n", text, count=1)

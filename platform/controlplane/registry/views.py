@@ -20,6 +20,7 @@ from controlplane.limits import limit
 from controlplane.paging import listing
 from controlplane.registry import cards, measured, report, report_views, services, starting
 from controlplane.registry.api import the_model, the_version, visible
+from controlplane.registry.card import for_reader
 from controlplane.registry.card_views import card
 from controlplane.registry.evaluations_views import shown
 from controlplane.registry.models import ModelVersion, Prediction
@@ -121,7 +122,7 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
         **(starting.offered(request.workspace) if tab in ("report", "predictions") else {}),  # type: ignore[attr-defined]
         "predictions": [prediction_json(row) | {"row": row} for row in _predictions(found)] if tab == "predictions" else [],
         "prediction_count": found.predictions.count(),
-        "card": card(found.shown_card) if tab == "card" else "",
+        "card": card(found.edited_card if found.edited_at else for_reader(found.card, found.task, found.recipe)) if tab == "card" else "",
         "listed": cards.listed(found),
         "versions": versions,
         "compared": report.compared([row for row in versions if row.state == VersionState.READY]) if tab == "versions" else [],

@@ -179,6 +179,18 @@ def test_answers_and_predictions_count_as_storage_and_go_with_their_rows(
     assert artifacts.stat(made.files[0]["uri"]) is None
 
 
+def test_the_generated_card_is_read_in_the_readers_language(bench: Bench, people: People) -> None:
+    bench.trained(card="Generated words.")
+    browser = signed_in(people.charlie)
+    browser.cookies["django_language"] = "zh-hans"
+    shown = browser.get(f"{PAGE}/1/card").content.decode()
+    card = shown[shown.index("<h2>clf@1") :]
+    for words in ("文本分类", "<h3>来源</h3>", "<td>数据集</td>", "<h3>调用方法</h3>", "部署此版本后：", "Generated words."):
+        assert words in card, card
+    assert not any(words in card for words in ("A model for", "Origin", "How to call it", "Deploy this version"))
+    assert "## How to call it" in people.alice.get("…/models/clf/versions/1").body["card"], "the file speaks one language"
+
+
 def test_a_card_is_edited_over_the_generated_one(bench: Bench, people: People) -> None:
     bench.trained(card="Generated words.")
     address = f"{PAGE}/1/card/edit"
