@@ -89,7 +89,8 @@ def shoot(page: Page, ear: Ear, address: str) -> Shot:
     """Open, wait for what arrives late, measure, photograph."""
     before = len(ear.heard)
     page.goto(address)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(400)
+    page.wait_for_function("() => !document.querySelector('.htmx-request')", timeout=10_000)
     seen: dict[str, Any] = page.evaluate(MEASURE)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     faults = list(ear.heard[before:])
@@ -142,7 +143,7 @@ def look_at(desk: Desk, pages: list[str], folder: Path, condition: str, look: st
                 continue
             shots += taken
             for shot in taken:
-                shot.picture.save(place / f"{re.sub(r'[^A-Za-z0-9]+', '-', shot.address).strip('-')[:120] or 'root'}.png")
+                shot.picture.save(place / f"{re.sub(r'[^A-Za-z0-9]+', '-', shot.address).strip('-')[-150:] or 'root'}.png")
                 for fault in shot.faults:
                     print(f"{condition} {look} {shot.address}: {fault}", flush=True)
     if not given.pages and not given.opened:
