@@ -39,10 +39,18 @@ def test_it_is_measured_on_any_split(api: Api, reference: str) -> None:
     job = api.post("…/models/base/versions/1/evaluations", {"dataset": "answers@1", "split": "train"})
     done = api.wait(f"…/jobs/{job['id']}", {"succeeded", "failed"})
     assert done["state"] == "succeeded", done["error"]
-    found = api.get("…/models/base/versions/1/evaluations")["items"][0]
+    found, own = api.get("…/models/base/versions/1/evaluations")["items"]
     assert (found["state"], found["split"]) == ("ready", "train")
     assert 0.5 < found["metrics"]["test/accuracy"] < 0.8
     assert found["report"]["rows"] == 240
+    assert (own["split"], own["report"]["rows"]) == ("test", 30), "what training measured by itself"
+    for measured, rows in ((found, 240), (own, 30)):
+        counts = measured["report"]["confusion_matrix"]
+        wrong = counts["counts"][counts["labels"].index("no")][counts["labels"].index("yes")]
+        cell = api.get(f"{measured['answers']}?actual=no&predicted=yes&limit=200")
+        assert cell["total"] == len(cell["items"]) == wrong
+        assert {(row["actual"], row["predicted"]) for row in cell["items"]} == {("no", "yes")}
+        assert api.get(measured["answers"])["total"] == rows
 
 
 def test_it_is_asked_about_every_row_of_a_dataset(api: Api, reference: str) -> None:
@@ -181,6 +189,11 @@ def test_a_model_comes_back_as_an_archive(api: Api, reference: str) -> None:
     assert api.dataset("words", "words.csv", ("text,label\n" + rows).encode())["state"] == "ready"
     job = api.train(recipe="text-classification/finetune", dataset="words@1", params={"epochs": 1}, model_name="words", seconds=280)
     assert job["state"] == "succeeded", job["error"]
+    (measured,) = api.get("…/models/words/versions/1/evaluations")["items"]
+    assert measured["metrics"].keys() >= {"test/accuracy", "test/loss", "test/calibration_error"}
+    for line in measured["report"]["worst"]:
+        assert line["words"], "the words of each wrong answer were weighed"
+    assert api.get(measured["answers"])["total"] == measured["report"]["rows"] == 12
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for file in api.get("…/models/words/versions/1/files")["items"]:

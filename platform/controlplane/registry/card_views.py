@@ -28,6 +28,7 @@ def card(text: str) -> SafeString:
     for old, new in (("<h3>", "<h4>"), ("</h3>", "</h4>"), ("<h2>", "<h3>"), ("</h2>", "</h3>"), ("<h1>", "<h2>"), ("</h1>", "</h2>")):
         html = html.replace(old, new)  # the page has its own h1
     html = _HEADLESS.sub("", html).replace("<pre>", '<pre tabindex="0">')
+    html = html.replace("<table>", '<div class="scroller" tabindex="0"><table>').replace("</table>", "</table></div>")
     return mark_safe(html)  # noqa: S308 cleaned above; what was added is ours
 
 
