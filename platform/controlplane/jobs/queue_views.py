@@ -25,7 +25,7 @@ from controlplane.workspaces.access import needs
 
 PRIORITIES = ((5, gettext_lazy("High")), (0, gettext_lazy("Normal")), (-5, gettext_lazy("Low")))
 SHOWN = 4  # jobs named in one reason
-ROWS = 40  # of the page; what stands behind them is counted
+ROWS = 25  # of the page; what stands behind them is counted
 
 
 class Fix(NamedTuple):
