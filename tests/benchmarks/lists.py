@@ -63,7 +63,7 @@ def _dataset_version(dataset: Any, number: int, job: Any, user: Any) -> Any:
         "splits": {"train": 900, "test": 100},
         "statistics": statistics,
     }
-    keys = {"content_key": f"{dataset.pk}-{number}", "sha256": "0" * 64, "kind": "table", "size_bytes": 40_000 + dataset.pk}
+    keys = {"content_key": f"{dataset.pk}-{number}", "sha256": "0" * 64, "size_bytes": 40_000 + dataset.pk}
     return DatasetVersion(dataset=dataset, version=number, state="ready", job=job, created_by=user, **keys, **fields)
 
 
