@@ -134,6 +134,24 @@ MADE_NAMES: dict[str, tuple[str, str | Promise]] = {
 }
 
 
+BROWSERS = (
+    ("Edge", r"Edg\w*/(\d+)"),
+    ("Opera", r"OPR/(\d+)"),
+    ("Firefox", r"(?:Firefox|FxiOS)/(\d+)"),
+    ("Chrome", r"(?:Chrome|CriOS)/(\d+)"),
+)
+SYSTEMS = (("Android", "Android"), ("iPhone", "iOS"), ("iPad", "iPadOS"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+
+
+def browser(agent: Any) -> str:
+    """What a User-Agent stands for, such as "Firefox 140, Windows"; one that is none of the usual stays as it is."""
+    text = str(agent)
+    found = next((f"{name} {match[1]}" for name, pattern in BROWSERS if (match := re.search(pattern, text))), "")
+    found = found or ("Safari" if "Safari/" in text else "")
+    system = next((name for mark, name in SYSTEMS if mark in text), "")
+    return ", ".join(filter(None, (found, system))) if found else text
+
+
 def called(code: Any) -> str:
     return said(CALLED.get(str(code), code))
 

@@ -52,8 +52,28 @@ def test_a_one_time_link_makes_a_session_that_is_listed(people: People) -> None:
     browser = Client(headers={"User-Agent": "Browser/7"})
     browser.get(f"/signin/{create_signin_code(user=people.bob.user)}")
     page = browser.get("/accounts/sessions/").content.decode()
-    assert "Browser/7" in page
+    assert ">Browser/7 <" in page
     assert page.count("<tr>") == 2
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
+            "Chrome 150, Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 (KHTML, like Gecko) Version/19.0 Mobile Safari/604.1",
+            "Safari, iOS",
+        ),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox 140, Linux"),
+    ],
+)
+def test_a_session_is_known_by_browser_and_system(people: People, agent: str, name: str) -> None:
+    browser = Client(headers={"User-Agent": agent})
+    browser.get(f"/signin/{create_signin_code(user=people.bob.user)}")
+    assert f'title="{agent}">{name} <' in browser.get("/accounts/sessions/").content.decode()
 
 
 def test_signing_in_and_out_and_failing_are_audited(people: People) -> None:

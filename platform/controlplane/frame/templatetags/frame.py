@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import pgettext
 
 from controlplane.frame import assets, figures, samples, slots
-from controlplane.frame.called import called, job_name
+from controlplane.frame.called import browser, called, job_name
 from controlplane.frame.pages import said
 from controlplane.frame.problems import summary as problem_summary
 from controlplane.frame.reasons import words as reason_words
@@ -29,6 +29,7 @@ register.filter("reason", reason_words)
 register.filter("said", said)
 register.filter("sample_title", samples.title)
 register.filter("cells", samples.cells)
+register.filter("browser", browser)
 register.filter("called", called)
 register.filter("metric", metric)
 register.filter("remedy", remedy)
