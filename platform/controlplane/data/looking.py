@@ -55,12 +55,13 @@ class Cell:
 
 
 class Row(NamedTuple):
-    """marks: findings that name it."""
+    """marks: findings that name it · chars: of its texts."""
 
     number: int
     split: str
     cells: list[Cell]
     marks: list[str]
+    chars: int
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,13 @@ def _rows(version: DatasetVersion, names: list[str], items: list[dict[str, Any]]
     for finding, word in MARKED.items():
         for place in places(version, finding):
             marks.setdefault(place, []).append(str(word))
-    return [
-        Row(item["row"], item["split"], [cell(version, item, name) for name in names], marks.get((item["split"], item["row"]), []))
-        for item in items
-    ]
+    texts = [name for name in names if version.features[name] == "text"]
+    rows = []
+    for item in items:
+        cells = [cell(version, item, name) for name in names]
+        chars = sum(len(str(item["values"].get(name) or "")) for name in texts)
+        rows.append(Row(item["row"], item["split"], cells, marks.get((item["split"], item["row"]), []), chars))
+    return rows
 
 
 def _address(here: dict[str, Any], **change: Any) -> str:
@@ -164,7 +168,7 @@ def _picked(names: list[str], rows: list[Row], asked: str, split: str | None, he
     at = next((i for i, row in enumerate(rows) if str(row.number) == asked and split in (None, row.split)), None)
     if at is None:
         return None
-    number, of, cells, marks = rows[at]
+    number, of, cells, marks, chars = rows[at]
 
     def near(i: int) -> str:
         return _address(here, offset=offset or None, row=rows[i].number, of=rows[i].split) if 0 <= i < len(rows) else ""
@@ -174,6 +178,7 @@ def _picked(names: list[str], rows: list[Row], asked: str, split: str | None, he
         "row": number,
         "split": of,
         "marks": marks,
+        "chars": chars,
         "cells": list(zip(names, cells, strict=True)),
         "up": near(at - 1),
         "down": near(at + 1),

@@ -39,7 +39,9 @@ def fixes(check: dict[str, Any], plan: Draft, ws: str) -> list[Fix]:
         return []
     name, number = plan.version.dataset.name, plan.version.version
     if check["code"] == "leakage":
-        return [Fix(_("Show"), url=reverse("dataset-tab", kwargs={"ws": ws, "name": name, "n": number, "tab": "health"}))]
+        here = {"ws": ws, "name": name, "n": number}
+        mend = f"{reverse('fix-dataset', kwargs=here)}?fix=drop_leaks"
+        return [Fix(_("Preview fix"), url=mend), Fix(_("Show"), url=reverse("dataset-tab", kwargs={**here, "tab": "health"}))]
     return [Fix(_("New version"), url=reverse("new-dataset-version", kwargs={"ws": ws, "name": name}))] if check["id"] == "data" else []
 
 

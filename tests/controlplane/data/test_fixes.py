@@ -157,6 +157,8 @@ def test_the_rows_of_a_finding_can_be_opened(alice: Person, address: str) -> Non
     whole = seen(client, PAGE)
     for badge in ("Duplicate", "Also in test", "Empty", "Personal data"):
         assert f'<span class="badge warn">{badge}</span>' in whole
+    row = seen(client, f"{PAGE}?split=train&row=2")
+    assert ("4 characters</dd>" in row, "Also in test</dd>" in row) == (True, True)
     assert "Fixing all makes v2 with 4 rows. v1 stays as it is." in whole
 
 
@@ -180,3 +182,8 @@ def test_the_page_shows_the_change_and_makes_the_version(alice: Person, found: D
     client.post(f"{PAGE}/fix", {"fix": ["drop_everything"]})
     client.post(f"{PAGE}/fix", {})
     assert DatasetVersion.objects.count() == 2
+
+
+def test_a_new_job_leads_from_the_leak_to_its_fix(alice: Person, found: DatasetVersion) -> None:
+    page = seen(browser(alice), "/w/acme/jobs/new?dataset=reviews@1&recipe=text-classification/majority")
+    assert f"{PAGE}/fix?fix=drop_leaks" in page
