@@ -92,7 +92,7 @@ def crowd(slug: str, count: int) -> None:
     for key in ("train/loss", "eval/loss", "train/learning_rate", *(f"layer/{number}" for number in range(30))):
         curve(jobs[-1], key, 1000)
     point = {"job": jobs[-1], "created_at": now}
-    Checkpoint.objects.bulk_create(Checkpoint(attempt=1, step=n * 2, files=[], size_bytes=4_120_000, **point) for n in range(1, 201))
+    Checkpoint.objects.bulk_create(Checkpoint(attempt=1, step=n, files=[], size_bytes=4_120_000, **point) for n in (380, 390, 400))
     told = [{"title": "Sample", "prompt": f"row {n}", "output": f"answer {n}", "kind": "text"} for n in range(400)]
     Sample.objects.bulk_create(Sample(step=n // 2 * 2, cursor=n, data=data, **point) for n, data in enumerate(told))
     people(workspace, 900)

@@ -33,6 +33,9 @@ AT_ONCE = 50  # addresses of one form
 SOON = 2  # days before its end an invitation is marked
 
 
+MEMBERS = 40  # of a page; each row has a choice of roles, and a page at most 1,500 elements
+
+
 def people(request: HttpRequest) -> dict[str, Any]:
     """A page of members, each with when they were last active and how many tokens reach this workspace."""
     space, role = request.workspace, request.role  # type: ignore[attr-defined]
@@ -41,7 +44,8 @@ def people(request: HttpRequest) -> dict[str, Any]:
     living = Q(user__api_tokens__expires_at=None) | Q(user__api_tokens__expires_at__gt=timezone.now())
     rows = Membership.objects.filter(workspace=space).select_related("user")
     rows = rows.annotate(tokens=Count("user__api_tokens", filter=reach & alive & living), used=Max("user__api_tokens__last_used_at"))
-    found = listing(rows, asked(request), show=lambda row: row, default="created_at", search=["user__email", "user__name"])
+    query = asked(request).model_copy(update={"limit": MEMBERS})
+    found = listing(rows, query, show=lambda row: row, default="created_at", search=["user__email", "user__name"])
     ids = [row.user_id for row in found["items"]]
     acted = AuditEvent.objects.filter(workspace_id=space.pk, actor_id__in=ids).order_by().values("actor_id")
     newest = dict(acted.annotate(at=Max("at")).values_list("actor_id", "at"))
