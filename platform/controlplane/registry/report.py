@@ -157,10 +157,12 @@ def _cell(actual: str, predicted: str, n: int, whole: int = 0, *, link: Link | N
 
 
 def _weakest(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """{label, wrong, total} of the class with the lowest F1 among those shown."""
+    """{label, wrong, total} of the class with the lowest F1 among those shown; nothing where no row of it is wrong."""
     known = [row for row in rows if row["figures"] and row["total"]]
     found = min(known, key=lambda row: row["figures"]["f1"], default=None)
-    return found and {"label": found["label"], "wrong": found["wrong"], "total": found["total"]["n"]}
+    if not found or not found["wrong"]:
+        return None
+    return {"label": found["label"], "wrong": found["wrong"], "total": found["total"]["n"]}
 
 
 def _row(
