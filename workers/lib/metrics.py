@@ -19,6 +19,7 @@ def calibration_error(scores: NDArray[np.float32], hits: NDArray[np.bool_]) -> f
 
     scores: the probability of each row's predicted class · hits: whether it was right.
     """
+    scores = np.nan_to_num(scores)  # of a model that has diverged
     bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
     gaps = np.bincount(bins, hits.astype(np.float64), BINS) - np.bincount(bins, scores.astype(np.float64), BINS)
     return float(np.abs(gaps).sum() / max(1, len(scores)))

@@ -129,6 +129,14 @@ def test_the_words_that_decided_a_row_are_marked(trained: Job, people: People) -
         assert "<details>" not in see(people.alice, f"{PAGE}/1/rows"), words
 
 
+def test_pictures_stand_in_the_rows(trained: Job, dataset: DatasetVersion, people: People) -> None:
+    Job.objects.filter(pk=trained.pk).update(work={**trained.work, "columns": {"image": "picture", "label": "stars"}})
+    DatasetVersion.objects.filter(pk=dataset.pk).update(features={"picture": "image", "stars": "category"})
+    text = see(people.alice, f"{PAGE}/1/rows?actual=good&predicted=bad")
+    assert '<img class="thumb" src="/files/' in text
+    assert 'alt="Picture of row 1"' in text
+
+
 def test_an_evaluation_has_a_report_of_its_own(trained: Job, bench: Bench, people: People, tmp_path: Path) -> None:
     number = people.charlie.post("…/models/clf/versions/1/evaluations", {"dataset": "reviews@1", "split": "test"}).body["id"]
     job = Job.objects.get(number=number)

@@ -117,6 +117,7 @@ def test_calibration_is_the_gap_between_confidence_and_being_right() -> None:
     assert metrics.calibration_error(sure, np.arange(10) < 8) == pytest.approx(0.2)
     assert metrics.calibration_error(np.concatenate([sure, half]), np.arange(20) < 10) == pytest.approx(0.55 / 2)
     assert metrics.calibration_error(np.zeros(0, np.float32), np.zeros(0, bool)) == 0
+    assert metrics.calibration_error(np.full(4, np.nan, np.float32), np.ones(4, bool)) == 1
 
 
 def test_a_text_falls_into_words_characters_or_runs_of_them() -> None:
