@@ -102,6 +102,7 @@ class Loop:
 
 class Command(BaseCommand):
     help = "Run the control loops until stopped."
+    requires_system_checks = []  # they would import every page and the operators' view, a third of this process
 
     def handle(self, *args: Any, **options: Any) -> None:
         sight, stop = Sight(), threading.Event()
