@@ -97,7 +97,7 @@ def crowd(slug: str, count: int) -> None:
     Sample.objects.bulk_create(Sample(step=n // 2 * 2, cursor=n, data=data, **point) for n, data in enumerate(told))
     people(workspace, 900)
     event = {"workspace_id": workspace.pk, "actor_id": user.pk, "actor": user.email, "ip": "192.0.2.7", "target_type": "job"}
-    AuditEvent.objects.bulk_create((AuditEvent(action="job.create", target_id=str(n), **event) for n in range(count)), batch_size=500)
+    AuditEvent.objects.bulk_create((AuditEvent(action="train.start", target_id=str(n), **event) for n in range(count)), batch_size=500)
     news = Notification(user=user, workspace=workspace, kind="job.succeeded", path=f"/w/{slug}/jobs/1", key="")
     copies(news, [{"data": {"name": "reviews run", "number": n}, "key": f"many.{n}"} for n in range(count)])
 
