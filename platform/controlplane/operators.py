@@ -27,6 +27,34 @@ from controlplane.serving.models import Endpoint, Replica, Revision
 from controlplane.workspaces.access import Permission
 from controlplane.workspaces.models import ApiToken, Invitation, Membership, Workspace
 
+ROOMS = {  # what an app and its tables are called, in the words of the product
+    "accounts": _("Accounts"),
+    "audit": _("Audit log"),
+    "data": _("Data"),
+    "jobs": _("Jobs"),
+    "registry": _("Registry"),
+    "serving": _("Endpoints"),
+    "workspaces": _("Workspaces"),
+}
+NAMES = {
+    "Allocation": _("Allocations"),
+    "ApiToken": _("API tokens"),
+    "Attempt": _("Attempts"),
+    "AuditEvent": _("Audit log"),
+    "Dataset": _("Datasets"),
+    "DatasetVersion": _("Dataset versions"),
+    "Endpoint": _("Endpoints"),
+    "Invitation": _("Invitations"),
+    "Job": _("Jobs"),
+    "Membership": _("Members"),
+    "Model": _("Models"),
+    "ModelVersion": _("Model versions"),
+    "Replica": _("Replicas"),
+    "Revision": _("Revisions"),
+    "User": _("People"),
+    "Worker": _("Workers"),
+    "Workspace": _("Workspaces"),
+}
 SECRET = frozenset({"password", "token_hash", "code_hash", "secret"})
 # The pages' own script reads expressions from attributes, which needs eval; colours stand in a style element.
 POLICY = {"script-src": ["'unsafe-eval'"], "style-src": ["'unsafe-inline'"]}
@@ -61,6 +89,14 @@ class Site(UnfoldAdminSite):
         guarded.permission = Permission("operator")  # type: ignore[attr-defined]
         return guarded
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        found: list[Any] = super().get_app_list(request, app_label)
+        for room in found:
+            room["name"] = ROOMS.get(room["app_label"], room["name"])
+            for table in room["models"]:
+                table["name"] = NAMES.get(table["object_name"], table["name"])
+        return found
+
     def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("admin:index") if self.has_permission(request) else redirect_to_login("/admin/")
 
@@ -90,6 +126,10 @@ class Look(ModelAdmin):  # type: ignore[misc]
         return [field.name for field in self.model._meta.fields if field.name not in SECRET]
 
     get_readonly_fields = get_fields
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        named: dict[str, Any] = {"title": NAMES.get(self.model.__name__), **(extra_context or {})}
+        return super().changelist_view(request, named)
 
 
 site = Site(name="admin")

@@ -71,6 +71,15 @@ def test_they_see_every_table_and_change_nothing(people: People) -> None:
         assert model._default_manager.filter(pk=row.pk).exists()
 
 
+def test_rooms_and_tables_have_the_products_names(people: People) -> None:
+    person = operator(people)
+    person.http.cookies["django_language"] = "zh-hans"
+    for place, title in (("", "运维视图"), ("jobs/worker/", "计算节点"), ("data/datasetversion/", "数据集版本")):
+        page = person.get(f"/admin/{place}").body.decode()
+        assert f"{title} |" in page, "the document's title"
+        assert all(name in page for name in ("在线服务", "修订版本", "API 密钥", "设备分配")), "every table stands in the side bar"
+
+
 def test_A26_no_secret_and_no_hash_is_shown(people: People) -> None:
     from controlplane.workspaces.models import ApiToken
 
