@@ -37,7 +37,7 @@ SKIPPED = re.compile(r"^/(static|files|api|signin|accounts/logout|v1|guide|prefe
 NAMED = re.compile(r"(/(?:datasets|models|endpoints|playground|invitations)/)(?!new\b)[^/]+")
 PER_KIND = {"jobs/N": 4, "jobs/N/logs": 2, "datasets/X/N": 3, "models/X/N": 2, "endpoints/X": 2}
 LOOKS = {f"{lang}-{theme}-{size[0]}": (lang, theme, size) for size, lang, theme in product((WIDE, NARROW), ("en", "zh"), ("light", "dark"))}
-OPENERS = "main [data-dialog], main [popovertarget], header [popovertarget], header [data-drawer]"
+OPENERS = "main [data-dialog], main [popovertarget], header .burger"
 MEASURE = "() => ({wide: document.documentElement.scrollWidth - innerWidth, elements: document.querySelectorAll('*').length})"
 
 
