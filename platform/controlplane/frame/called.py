@@ -125,13 +125,13 @@ FIELDS: dict[str, str | Promise] = {  # of a request, and of the place of an err
     "text": pgettext_lazy("kind of data", "Text"),
 }
 CALLED: dict[str, Any] = {**FIELDS, **THINGS, **TASKS, **KINDS, **ACTIONS}
-MADE_NAMES: dict[str, tuple[str, str | Promise]] = {
-    "evaluate": (r"Evaluate (?P<model>\S+) on (?P<data>.+)", _("Evaluate %(model)s on %(data)s")),
-    "import": (r"Import (?P<model>\S+)", _("Import %(model)s")),
-    "predict": (r"Predict (?P<data>.+) with (?P<model>\S+)", _("Predict %(data)s with %(model)s")),
-    "prepare": (r"Prepare (?P<data>\S+)", _("Prepare %(data)s")),
-    "serve": (r"Serve (?P<endpoint>\S+) (?P<revision>r\d+)", _("Serve %(endpoint)s %(revision)s")),
-}
+MADE_NAMES: tuple[tuple[str, str | Promise], ...] = (
+    (r"Evaluate (?P<model>\S+@\d+) on (?P<data>\S+@\d+)", _("Evaluate %(model)s on %(data)s")),
+    (r"Import (?P<model>\S+@\d+)", _("Import %(model)s")),
+    (r"Predict (?P<data>\S+@\d+) with (?P<model>\S+@\d+)", _("Predict %(data)s with %(model)s")),
+    (r"Prepare (?P<data>\S+@\d+)", _("Prepare %(data)s")),
+    (r"Serve (?P<endpoint>\S+) (?P<revision>r\d+)", _("Serve %(endpoint)s %(revision)s")),
+)
 
 
 BROWSERS = (
@@ -156,8 +156,14 @@ def called(code: Any) -> str:
     return said(CALLED.get(str(code), code))
 
 
+def made_name(name: str) -> str:
+    """A name the platform gave to work of its own, in the reader's language; any other as it is."""
+    for pattern, words in MADE_NAMES:
+        if made := re.fullmatch(pattern, name):
+            return str(words) % made.groupdict()
+    return name
+
+
 def job_name(job: Any) -> str:
-    """A person's name for a job as it was given; the name the platform made, in the reader's language."""
-    pattern, words = MADE_NAMES.get(job.kind, ("", ""))
-    made = re.fullmatch(pattern, job.name) if pattern else None
-    return str(words) % made.groupdict() if made else str(job.name)
+    """A person's name for a training as it was given; the platform's for other work, in the reader's language."""
+    return str(job.name) if job.kind == "train" else made_name(job.name)

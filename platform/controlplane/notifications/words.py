@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.frame.called import made_name
 from controlplane.frame.problems import told
 
 
@@ -38,7 +39,11 @@ def kind_of(name: str) -> Kind:
 
 def title(kind: str, data: dict[str, Any]) -> str:
     """The sentence, in the reader's language."""
-    values = {key: value for key, value in data.items() if key != "role"} | ({"role": _role(data["role"])} if "role" in data else {})
+    values = {key: value for key, value in data.items() if key != "role"}
+    if kind.startswith("job.") and "name" in values:
+        values["name"] = made_name(str(values["name"]))
+    if "role" in data:
+        values["role"] = _role(data["role"])
     try:
         return str(kind_of(kind).text) % values
     except KeyError:

@@ -25,14 +25,14 @@ def inbox(person: Person, query: str = "") -> Any:
     return person.get(f"/api/v1/me/notifications{query}").body
 
 
-def run(host: Host, people: People, end: dict[str, Any], by: str = "charlie") -> Any:
+def run(host: Host, people: People, end: dict[str, Any], by: str = "charlie", name: str = "a job") -> Any:
     """A job of somebody's that ends."""
     from controlplane.jobs import services
 
     from workers.contract.orders import PrepareWork
 
     user = getattr(people, by).user
-    job = services.create_job(workspace=people.alice.workspace, user=user, kind="predict", name="a job", work=PrepareWork(files=[]))
+    job = services.create_job(workspace=people.alice.workspace, user=user, kind="predict", name=name, work=PrepareWork(files=[]))
     services.schedule()
     allocation = place(job)
     status, claimed = host.claim(allocation)
@@ -56,6 +56,11 @@ def test_news_is_in_the_readers_language(people: People, host: Host) -> None:
     job = run(host, people, {"outcome": "succeeded"})
     chinese = people.charlie.get("/api/v1/me/notifications", Accept_Language="zh-hans").body["items"][0]
     assert chinese["title"] == f"a job #{job.number} 已完成"
+    job = run(host, people, {"outcome": "succeeded"}, name="Predict reviews@1 with clf@2")
+    titles = [
+        people.charlie.get("/api/v1/me/notifications", Accept_Language=language).body["items"][0]["title"] for language in ("zh-hans", "en")
+    ]
+    assert titles == [f"用 clf@2 预测 reviews@1 #{job.number} 已完成", f"Predict reviews@1 with clf@2 #{job.number} has finished"]
 
 
 def test_what_was_read_can_be_unread_again(people: People, host: Host) -> None:
