@@ -51,7 +51,7 @@ LIMITS: dict[str, Limit] = {
     "title": Limit(200, _("characters"), _("A title")),
     "workspaces_per_user": Limit(100, _("workspaces"), _("Workspaces one person may own")),
     "members_per_workspace": Limit(1000, _("members"), _("Members and open invitations of a workspace")),
-    "tokens_per_user": Limit(200, _("tokens"), _("API tokens of one person")),
+    "tokens_per_user": Limit(200, _("API tokens"), _("API tokens of one person")),
     "notification_seconds": Limit(90 * DAY, _("seconds"), _("How long news stays in the inbox")),
     "invitation_seconds": Limit(7 * DAY, _("seconds"), _("How long an invitation link works")),
     "signin_link_seconds": Limit(900, _("seconds"), _("How long a one-time sign-in link works")),

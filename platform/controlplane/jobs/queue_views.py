@@ -84,9 +84,9 @@ def why(job: Job, start: forecast.Start, places: list[Host], workspace: Any) -> 
         said.append(_("It asks for %(need)s; %(name)s has most free, %(free)s.") % figures)
     elif start.after is not None and start.worker:
         place = {"worker": start.worker, "job": link(start.after, workspace)}
-        said.append(format_html(_("Its place on {worker} comes free when {job} ends."), **place))
+        said = [format_html(_("Its place on {worker} comes free when {job} ends."), **place)]
     elif start.at is not None:
-        said.append(_("A place on %(worker)s is free and is given to it in a moment.") % {"worker": start.worker})
+        said = [_("A place on %(worker)s is free and is given to it in a moment.") % {"worker": start.worker}]
     elif start.holders and code in ("waiting_for_device", "waiting_for_slot"):
         said.append(held(start.holders, workspace))
     return [sentence for sentence in said if sentence]

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from controlplane.frame import slots
@@ -58,7 +59,7 @@ def line(name: str, taken: int | None) -> dict[str, Any]:
         "name": name,
         "about": _(limit.about),
         "value": amount(limit, limit.value),
-        "used": amount(limit, taken) if taken is not None else "",
+        "used": "" if taken is None else size(taken) if limit.unit == "bytes" else figure(taken),
         "percent": min(100.0, 100 * taken / limit.value) if taken is not None else None,
     }
 
@@ -68,5 +69,6 @@ def amount(limit: Limit, value: float) -> str:
     if limit.unit == "bytes":
         return size(value)
     if limit.unit == "seconds":
-        return duration(value) if value < 86_400 else _("%(n)s days") % {"n": figure(round(value / 86_400))}
+        days = round(value / 86_400)
+        return duration(value) if value < 86_400 else ngettext("%(n)s day", "%(n)s days", days) % {"n": figure(days)}
     return f"{figure(value)} {_(limit.unit)}"
