@@ -27,7 +27,7 @@ SCOPES = (
     (Scope.READ, _("Read"), _("see everything you see")),
     (Scope.WRITE, _("Write"), _("upload, start and stop, deploy")),
     (Scope.PREDICT, _("Predict"), _("call endpoints")),
-    (Scope.ADMIN, _("Admin"), _("manage members and workspaces")),
+    (Scope.ADMIN, _("Administer"), _("manage members and workspaces")),
 )
 LIFETIMES = (("30", _("In 30 days")), ("90", _("In 90 days")), ("365", _("In a year")), ("", _("Never")))
 
