@@ -124,7 +124,13 @@ FIELDS: dict[str, str | Promise] = {  # of a request, and of the place of an err
     "step": _("Step"),
     "text": pgettext_lazy("kind of data", "Text"),
 }
-CALLED: dict[str, Any] = {**FIELDS, **THINGS, **TASKS, **KINDS, **ACTIONS}
+ATTEMPTS: dict[str, str | Promise] = {
+    "granted": _("Granted a place"),
+    "running": _("Running"),
+    "ended": _("Ended"),
+    "lost": _("Lost"),
+}
+CALLED: dict[str, Any] = {**ATTEMPTS, **FIELDS, **THINGS, **TASKS, **KINDS, **ACTIONS}
 MADE_NAMES: tuple[tuple[str, str | Promise], ...] = (
     (r"Evaluate (?P<model>\S+@\d+) on (?P<data>\S+@\d+)", _("Evaluate %(model)s on %(data)s")),
     (r"Import (?P<model>\S+@\d+)", _("Import %(model)s")),

@@ -1,5 +1,6 @@
 """Words the islands say. `%(name)s` is filled in by the script."""
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -206,4 +207,7 @@ def metric(key: str) -> str:
     known = WORDS["metric-charts"]
     part, _sep, rest = key.rpartition("/")
     name = str(known.get(f"m_{rest}", rest))
-    return str(known[f"p_{part}"]) % {"name": name} if f"p_{part}" in known else key.removesuffix(rest) + name
+    if f"p_{part}" not in known:
+        return key.removesuffix(rest) + name
+    # Where browsers set no space of their own, as in a list of choices, Chinese and Latin need one between them.
+    return re.sub(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z])", " ", str(known[f"p_{part}"]) % {"name": name})

@@ -81,7 +81,7 @@ def test_it_keeps_the_columns_and_the_metric_of_each_person(alice: Person, peopl
     heads = re.findall(r'<th scope="col"[^>]*>(?:<a[^>]*>)?([A-Z]\w+)', text)
     assert heads == ["Job", "State", "Metric"]
     assert '<td class="num">0.4</td>' in text
-    assert "<td>reviews@1</td>" in people.charlie.in_browser().get("/w/acme/jobs").body.decode()
+    assert re.search(r"<td[^>]*>reviews@1</td>", people.charlie.in_browser().get("/w/acme/jobs").body.decode())
     assert post(alice, "/w/acme/jobs/columns", column=["state"], back="//evil.example")["Location"] == "/w/acme/jobs"
 
 
