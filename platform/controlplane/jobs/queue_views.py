@@ -1,6 +1,7 @@
 """The queue as a page shows it: when each job starts, why it waits, what would let it start; and the forms that change it."""
 
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -133,6 +134,13 @@ def fixes(job: Job, places: list[Host], spare: list[Host], ws: str) -> list[Fix]
     return out
 
 
+def back(request: HttpRequest, ws: str) -> HttpResponse:
+    """To the page the form stood on, with the same span and the same hosts unfolded."""
+    page, came = reverse("workers", kwargs={"ws": ws}), urlsplit(request.headers.get("Referer", ""))
+    kept = [(name, value) for name, value in parse_qsl(came.query, keep_blank_values=True) if name in ("span", "open")]
+    return redirect(f"{page}?{urlencode(kept)}" if kept and came.path == page else page)
+
+
 @require_POST
 @needs("owner")
 def priority(request: HttpRequest, ws: str, number: int) -> HttpResponse:
@@ -150,7 +158,7 @@ def priority(request: HttpRequest, ws: str, number: int) -> HttpResponse:
             raise Http404
     except Problem as problem:
         sorry(request, problem)
-    return redirect("workers", ws=ws)
+    return back(request, ws)
 
 
 @require_POST
@@ -163,4 +171,4 @@ def device(request: HttpRequest, ws: str, number: int) -> HttpResponse:
         done(request, _("Job #%(n)s now asks for %(device)s.") % {"n": number, "device": kind})
     except Problem as problem:
         sorry(request, problem)
-    return redirect("workers", ws=ws)
+    return back(request, ws)

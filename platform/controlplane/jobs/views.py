@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -14,7 +13,7 @@ from controlplane.frame.pages import done, page, sorry
 from controlplane.jobs import hosts
 from controlplane.jobs import workers as verbs
 from controlplane.jobs.models import Worker
-from controlplane.jobs.queue_views import PRIORITIES, ROWS, waiting
+from controlplane.jobs.queue_views import PRIORITIES, ROWS, back, waiting
 from controlplane.jobs.scheduler import queue
 from controlplane.jobs.transitions import now
 from controlplane.workspaces.access import needs, operators_only
@@ -79,7 +78,7 @@ def drain(request: HttpRequest, ws: str, name: str) -> HttpResponse:
     verbs.set_draining(worker=worker, draining=draining)
     said = _("%(name)s gets nothing new and finishes what it has.") if draining else _("%(name)s takes jobs again.")
     done(request, said % {"name": name})
-    return redirect("workers", ws=ws)
+    return back(request, ws)
 
 
 @require_POST
@@ -95,4 +94,4 @@ def remove(request: HttpRequest, ws: str, name: str) -> HttpResponse:
         done(request, _("%(name)s is forgotten. It joins again when its processes are started.") % {"name": name})
     except Problem as problem:
         sorry(request, problem)
-    return redirect("workers", ws=ws)
+    return back(request, ws)

@@ -47,6 +47,11 @@ def test_jobs_of_one_priority_change_places(people: People, host: Host) -> None:
     assert order(people) == ["third", "fourth", "second"]
     assert people.alice.patch(f"…/jobs/{third.number}", {"move": "down"}).code == "no_further", "of another priority"
     assert list(AuditEvent.objects.filter(action="job.move").order_by("pk").values_list("data__to", flat=True)) == ["up", "down"]
+    browser = people.alice.in_browser().http
+    browser.handler.enforce_csrf_checks = False
+    seen = {"Referer": "http://testserver/w/acme/workers?span=7d&open=&reconnect=alpha"}
+    answer = browser.post(f"/w/acme/queue/{third.number}", {"priority": "5"}, headers=seen)
+    assert answer["Location"] == "/w/acme/workers?span=7d&open="
     page = people.alice.in_browser().get("/w/acme/workers").body.decode()
     assert page.count('value="up"') == 3
     assert 'value="up"' not in people.charlie.in_browser().get("/w/acme/workers").body.decode()
