@@ -115,6 +115,8 @@ def test_a_revision_whose_replicas_keep_ending_says_so(mood: Plane, people: Peop
     assert "Ended 3 times in a row" in line
     assert ">Ready<" not in line.replace("</svg>", ">")
     assert "Variant" not in text
+    assert "Its replicas keep ending" in text
+    assert 'href="/w/acme/endpoints/mood/logs">' in text.split("Its replicas keep ending")[1].split("</div>")[0]
 
 
 def mood_replica() -> Any:
