@@ -63,6 +63,7 @@ def test_the_list_is_filtered_by_kind_and_state_and_sorted_by_size(alice: Person
     assert "d-small" not in images
     failed = seen(client, f"{LIST}?state=failed")
     assert "d-broken" in failed
+    assert f'href="{LIST}/broken/new"' in failed, "what failed can be uploaded again"
     assert "d-photos" not in failed
     by_size = seen(client, f"{LIST}?sort=-size")
     assert by_size.index("d-large") < by_size.index("d-photos") < by_size.index("d-small")
