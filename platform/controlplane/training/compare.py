@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from controlplane import catalog
+from controlplane.frame.called import called
 from controlplane.frame.figures import duration, figure, size
 from controlplane.frame.pages import said
 from controlplane.frame.words import metric
@@ -183,7 +184,8 @@ def _short(code: Any) -> str | None:
 
 
 def _plain(name: str, key: str, values: list[Any], base: int) -> Row:
-    cells = [Cell(_written(value), value, changed=index != base and value != values[base]) for index, value in enumerate(values)]
+    word = called if key == "recipe" else _written
+    cells = [Cell(word(value), value, changed=index != base and value != values[base]) for index, value in enumerate(values)]
     return Row(name, key, cells, _differ(values))
 
 
