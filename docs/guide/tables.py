@@ -90,11 +90,11 @@ def recipe(spec: type[Spec], at: int) -> str:
     def say(*both: Any) -> Any:
         return both[at]
 
-    optional = say(" (optional)", "（可选）")
+    optional, colon, comma, semicolon = say((" (optional)", ": ", ", ", "; "), ("（可选）", "：", "，", "；"))
     roles = spec.columns.items()
-    columns = "; ".join(f"`{role}`: {' / '.join(column.types)}{'' if column.required else optional}" for role, column in roles)
-    presets = "; ".join(
-        f"`{name}`: " + (", ".join(f"{key} {given}" for key, given in values.items()) or say("the defaults", "默认值"))
+    columns = semicolon.join(f"`{role}`{colon}{' / '.join(column.types)}{'' if column.required else optional}" for role, column in roles)
+    presets = semicolon.join(
+        f"`{name}`{colon}" + (comma.join(f"{key} {given}" for key, given in values.items()) or say("the defaults", "默认值"))
         for name, values in spec.presets.items()
     )
     facts = [

@@ -217,7 +217,7 @@ ENDPOINTS = {
 REQUESTS = {
     "unknown_field": Words("Remove it; the hint names the nearest known field.", "删除该字段；提示给出最接近的字段名。"),
     "unknown_query": Words("Remove it; the hint names the nearest known one.", "删除该参数；提示给出最接近的参数名。"),
-    "unknown_filter": Words("Write filters as column:op:value.", "筛选写法为 列:操作:值。"),
+    "unknown_filter": Words("Write filters as column:op:value.", "筛选写作 `列:操作:值`。"),
     "unknown_sort": Words("The message lists what can be sorted by.", "提示列出了可排序的字段。"),
     "unknown_state": Words("The message lists the states.", "提示列出了所有状态。"),
     "bad_cursor": Words("Begin at the first page again.", "从第一页重新开始。"),
