@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.files.base import ContentFile
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -17,15 +18,17 @@ from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.data.nav import rows_of
 from controlplane.errors import Problem
 from controlplane.frame import slots
-from controlplane.frame.pages import done, page, sorry, wrong_fields
+from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
+from controlplane.paging import listing
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.states import VersionState
 
 ACCEPT = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.txt,.zip,.tar,.tar.gz,.tgz,.gz,.png,.jpg,.jpeg,.webp,.bmp,.gif,.wav,.flac,.mp3,.ogg"
 TABS = ("preview", "statistics", "health", "versions", "uses", "source")
-VIEWED = ("split", "filter", "finding", "q", "offset", "row", "of", "view", "column", "op", "value")
+BY_NUMBER = {"version": "version"}
+VIEWED = ("cursor", "split", "filter", "finding", "q", "offset", "row", "of", "view", "column", "op", "value")
 ENCODINGS = ("utf-8", "gb18030", "utf-16", "latin-1", "windows-1252", "big5", "shift_jis", "euc-kr")
 
 
@@ -159,7 +162,7 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         except Problem as problem:
             wrong = f"{problem.detail} {problem.hint}"
     listed = reverse("datasets", kwargs={"ws": ws})
-    versions = list(found.dataset.versions.defer("statistics", "shards").select_related("created_by").order_by("-version"))
+    versions = found.dataset.versions.defer("statistics", "shards").select_related("created_by")
     context = {
         "nav": "datasets",
         "crumbs": [(_("Datasets"), listed), (name, reverse("dataset", kwargs={"ws": ws, "name": name})), (f"v{n}", "")],
@@ -176,8 +179,9 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
         "blocked": services.used_by(found.dataset) if tab == "source" else [],
         "operators": OPERATORS,
         "thread": slots.Thread(request.workspace, here="dataset", dataset=str(found)),  # type: ignore[attr-defined]
-        "versions": versions,
-        "mend": _mend(found, versions[0].version + 1),
+        "version_count": found.dataset.versions.count(),
+        **(listing(versions, asked(request), show=lambda row: row, sorts=BY_NUMBER, default="-version") if tab == "versions" else {}),
+        "mend": _mend(found),
         "fixed": fixes.made(found),
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
         "formats": ("csv", "jsonl", "parquet"),
@@ -186,10 +190,13 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "previe
     return page(request, "data/version.html", context, parts=("rows", "live"))
 
 
-def _mend(found: DatasetVersion, following: int) -> dict[str, Any] | None:
+def _mend(found: DatasetVersion) -> dict[str, Any] | None:
     """What fixing all that can be fixed would give; None when there is nothing."""
     offered = fixes.offers(found) if found.state == VersionState.READY else []
-    return {"outcome": fixes.outcome(found, [offer.fix for offer in offered]), "next": following} if offered else None
+    if not offered:
+        return None
+    newest = found.dataset.versions.aggregate(newest=Max("version"))["newest"]
+    return {"outcome": fixes.outcome(found, [offer.fix for offer in offered]), "next": newest + 1}
 
 
 @require_POST

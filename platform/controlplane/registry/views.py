@@ -36,6 +36,7 @@ HUBS: tuple[tuple[Hub, Any], ...] = (
     ("modelscope", gettext_lazy("ModelScope")),
     ("mirror", gettext_lazy("Mirror of Hugging Face")),
 )
+BY_NUMBER = {"version": "version"}
 TABS = ("report", "card", "files", "predictions", "lineage", "versions")
 
 
@@ -99,13 +100,16 @@ def new(request: HttpRequest, ws: str) -> HttpResponse:
 
 
 @require_GET
-@needs("viewer", query=report_views.QUERY)
+@needs("viewer", query=(*report_views.QUERY, "cursor"))
 def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report") -> HttpResponse:
     if tab not in TABS:
         raise Http404
     found = the_version(request, name, n)
     serving = [revision.endpoint for revision in found.revisions.filter(state__in=services.LIVE_REVISIONS).select_related("endpoint")]
-    versions = list(found.model.versions.select_related("created_by", "model").defer("card", "files").order_by("-version"))
+    versions = found.model.versions.select_related("created_by", "model").defer("card", "files")
+    ready = (
+        list(versions.filter(state=VersionState.READY).order_by("-version")[: report.VERSIONS_COMPARED + 1]) if tab == "versions" else []
+    )
     context = {
         "nav": "models",
         "crumbs": [
@@ -124,9 +128,10 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
         "prediction_count": found.predictions.count(),
         "card": card(found.edited_card if found.edited_at else for_reader(found.card, found.task, found.recipe)) if tab == "card" else "",
         "listed": cards.listed(found),
-        "versions": versions,
-        "compared": report.compared([row for row in versions if row.state == VersionState.READY]) if tab == "versions" else [],
-        "compared_versions": [row for row in versions if row.state == VersionState.READY][: report.VERSIONS_COMPARED],
+        "version_count": found.model.versions.count(),
+        **(listing(versions, asked(request), show=lambda row: row, sorts=BY_NUMBER, default="-version") if tab == "versions" else {}),
+        "compared": report.compared(ready),
+        "compared_versions": ready[: report.VERSIONS_COMPARED],
         "used_by": services.used_by(found) if tab == "versions" else [],
         "shell_names": " ".join(shlex.quote(file["name"]) for file in cards.listed(found)) if tab == "files" else "",
         "loader": loader(found) if tab == "files" else "",

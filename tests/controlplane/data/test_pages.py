@@ -1,5 +1,6 @@
 """Pages of datasets: the list by kind, state and size; one version's rows, findings, and what was made from it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,14 @@ def test_what_is_in_use_says_so_before_anybody_presses_delete(alice: Person, row
     page = seen(client, f"{LIST}/reviews/1/source")
     assert "job #77" in page
     assert 'id="delete-dataset"' not in page
+
+
+def test_versions_are_listed_a_page_at_a_time(alice: Person) -> None:
+    dataset = plain(alice, "often").dataset
+    common = {"state": "ready", "sha256": "0" * 64}
+    DatasetVersion.objects.bulk_create(DatasetVersion(dataset=dataset, version=n, content_key=f"v{n}", **common) for n in range(2, 61))
+    first = seen(browser(alice), f"{LIST}/often/60/versions")
+    numbers = re.findall(r'href="/w/acme/datasets/often/(\d+)">v', first)
+    assert numbers == [str(n) for n in range(60, 10, -1)]
+    (rest,) = re.findall(r'href="(\?cursor=[^"]+)"', first)
+    assert re.findall(r'href="/w/acme/datasets/often/(\d+)">v', seen(browser(alice), f"{LIST}/often/60/versions{rest}"))[-1] == "1"

@@ -1,6 +1,7 @@
 """The pages of a model version: report against the version before, files, lineage, versions, and what deleting says."""
 
 import json
+import re
 import warnings
 from typing import Any
 
@@ -177,3 +178,13 @@ def test_a_failed_prediction_says_why(bench: Bench, people: People, ready: str) 
     assert people.alice.get("…/models/clf/versions/1/predictions").body["items"][0]["error"]["message"] == "no room"
     assert "no room" in see(people.alice, f"{PAGE}/1/predictions")
     assert people.alice.get(f"…/jobs/{number}/predictions").code == "not_ready"
+
+
+def test_versions_are_listed_a_page_at_a_time(bench: Bench, people: People) -> None:
+    trained(bench, [[8, 2], [1, 9]])
+    model = ModelVersion.objects.get().model
+    ModelVersion.objects.bulk_create(ModelVersion(model=model, version=n, state="ready", task="text-classification") for n in range(2, 61))
+    first = see(people.charlie, f"{PAGE}/60/versions")
+    assert re.findall(rf'class="name" href="{PAGE}/(\d+)">v', first) == [str(n) for n in range(60, 10, -1)]
+    (rest,) = re.findall(r'href="(\?cursor=[^"]+)"', first)
+    assert re.findall(rf'class="name" href="{PAGE}/(\d+)">v', see(people.charlie, f"{PAGE}/60/versions{rest}"))[-1] == "1"
