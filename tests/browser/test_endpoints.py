@@ -133,7 +133,7 @@ def test_text_streams_and_stop_keeps_what_came(house: House, poet: str) -> None:
         page.goto(poet)
         stream(page, "64")
         turn = page.locator("chat-play .turn").last
-        expect(turn.locator(".stats")).to_contain_text(re.compile(r"ms first.*tok/s.*64 tokens"), timeout=READY)
+        expect(turn.locator(".stats")).to_contain_text(re.compile(r"ms first.*tok/s.*[0-9]+ tokens"), timeout=READY)
         slow = {"offline": False, "latency": 0, "downloadThroughput": 1500, "uploadThroughput": -1}  # bytes a second: some ten tokens
         page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
         stream(page, "4000")
