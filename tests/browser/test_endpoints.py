@@ -25,10 +25,10 @@ def split(house: House) -> str:
 
 @pytest.fixture(scope="module")
 def poet(house: House) -> Iterator[str]:
-    """An endpoint that writes text; three training steps are enough to have something to say."""
-    text = "".join(f"明月几时有，把酒问青天。第{n}首。\n" for n in range(200))
+    """An endpoint that writes text; its lines are so long that it learns within a few steps to come to no end."""
+    text = "".join(f"明月几时有，把酒问青天。第{n}首。" + "\n" * (n % 100 == 99) for n in range(1000))
     house.api.dataset("poems", "poems.txt", text.encode())
-    params = {"max_steps": 3, "hidden_size": 64, "layers": 1}
+    params = {"max_steps": 200, "epochs": 100, "learning_rate": 0.005, "warmup_ratio": 0.0, "hidden_size": 64, "layers": 1}
     job = house.api.post(
         "…/jobs", {"kind": "train", "recipe": "text-generation/pretrain", "dataset": "poems", "params": params, "model_name": "poet"}
     )
@@ -133,7 +133,7 @@ def test_text_streams_and_stop_keeps_what_came(house: House, poet: str) -> None:
         page.goto(poet)
         stream(page, "64")
         turn = page.locator("chat-play .turn").last
-        expect(turn.locator(".stats")).to_contain_text(re.compile(r"ms first.*tok/s.*[0-9]+ tokens"), timeout=READY)
+        expect(turn.locator(".stats")).to_contain_text(re.compile(r"ms first.*tok/s.*64 tokens"), timeout=READY)
         slow = {"offline": False, "latency": 0, "downloadThroughput": 1500, "uploadThroughput": -1}  # bytes a second: some ten tokens
         page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
         stream(page, "4000")
