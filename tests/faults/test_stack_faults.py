@@ -233,10 +233,12 @@ def replicas(chaos: Stack) -> list[dict[str, Any]]:
 def kill_everything(stack: Stack) -> None:
     """As a power cut does: nothing is told, nothing gets to say a last word."""
     assert stack.process
-    everything = psutil.Process(stack.process.pid)
-    for process in [everything, *everything.children(recursive=True)]:
+    runner = psutil.Process(stack.process.pid)
+    everything = [runner, *runner.children(recursive=True)]
+    for process in everything:
         process.kill()
     stack.process.wait()
+    psutil.wait_procs(everything, 10)
 
 
 def test_F17_everything_killed_and_started_again(tmp_path: Path) -> None:
