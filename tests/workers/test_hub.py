@@ -1,61 +1,27 @@
 """A base model that a training takes straight from the hub: a hub of the tests' own, a child in a process of its own."""
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.workers.hub import Hub, served
 from tests.workers.prepare.makers import model
 from workers.contract.home import ROOT
 from workers.contract.orders import DatasetRef, ModelRef, Order, TrainWork
 
 pytestmark = pytest.mark.torch
-COMMIT = "0" * 40
-
-
-class Hub(BaseHTTPRequestHandler):
-    """As much of the hub's HTTP as a download asks for."""
-
-    files: dict[str, bytes] = {}
-
-    def _answer(self, body: bytes, **headers: str) -> None:
-        self.send_response(200)
-        for name, value in {"Content-Length": str(len(body)), "X-Repo-Commit": COMMIT, **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def do_GET(self) -> None:
-        if self.path.startswith("/api/models/"):
-            listed: Any = [
-                {"rfilename": name, "type": "file", "path": name, "size": len(data), "oid": "1"} for name, data in self.files.items()
-            ]
-            about = listed if "/tree/" in self.path else {"id": "org/model", "sha": COMMIT, "siblings": listed}
-            return self._answer(json.dumps(about).encode(), **{"Content-Type": "application/json"})
-        data = self.files[self.path.rsplit("/", 1)[-1]]
-        return self._answer(data, ETag=f'"{hashlib.sha256(data).hexdigest()}"')
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def hub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(Hub) as address:
+        yield address
 
 
 def train_from(hub: str, files: dict[str, bytes], folder: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from controlplane.data import table
 from controlplane.data.api import datasets as visible
 from controlplane.data.views import ACCEPT
-from controlplane.frame.pages import asked, page
+from controlplane.frame.pages import asked, page, returned
 from controlplane.limits import limit
 from controlplane.workspaces.access import needs, person
 from controlplane.workspaces.models import Role
@@ -71,5 +70,4 @@ def _head(given: dict[str, str], name: str) -> dict[str, Any]:
 def columns(request: HttpRequest, ws: str) -> HttpResponse:
     """Keep which columns this person sees, then the list again as it was filtered."""
     table.choose(user=person(request), columns=request.POST.getlist("column"))
-    here, back = reverse("datasets", kwargs={"ws": ws}), request.POST.get("back", "")
-    return redirect(back if back == here or back.startswith(f"{here}?") else here)
+    return returned(request, reverse("datasets", kwargs={"ws": ws}))

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import get_template
 from django.utils.translation import get_language
 
@@ -47,6 +47,12 @@ def asked(request: HttpRequest) -> ListQuery:
         if request.GET.get(name)
     }
     return ListQuery.model_validate(given)
+
+
+def returned(request: HttpRequest, here: str) -> HttpResponse:
+    """To the list a form stood on, filtered as it was: the form's `back` if that is an address of the list, else the list."""
+    back = request.POST.get("back", "")
+    return redirect(back if back == here or back.startswith(f"{here}?") else here)
 
 
 def said(both: Any) -> str:

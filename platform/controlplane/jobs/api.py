@@ -79,6 +79,15 @@ def the_job(request: HttpRequest, number: str) -> Job:
     return job
 
 
+def the_worker(request: HttpRequest, name: str) -> Worker:
+    """For operators of the installation: a host serves every workspace."""
+    operators_only(request)
+    worker = Worker.objects.filter(name=name).first()
+    if worker is None:
+        raise not_found("worker")
+    return worker
+
+
 @router.get("/jobs", summary="List jobs")
 @needs("viewer", scope="read")
 def list_jobs(request: HttpRequest, ws: str, query: Query[JobList]) -> Any:
@@ -209,10 +218,7 @@ def workers(request: HttpRequest, ws: str) -> Any:
 @needs("viewer", scope="admin")
 def patch_worker(request: HttpRequest, ws: str, name: str, body: WorkerChange) -> Any:
     """For operators of the installation: a host serves every workspace."""
-    operators_only(request)
-    worker = Worker.objects.filter(name=name).first()
-    if worker is None:
-        raise not_found("worker")
+    worker = the_worker(request, name)
     hosts.set_draining(worker=worker, draining=body.draining)
     worker.refresh_from_db()
     return worker_json(worker)
@@ -222,10 +228,7 @@ def patch_worker(request: HttpRequest, ws: str, name: str, body: WorkerChange) -
 @needs("viewer", scope="admin")
 def delete_worker(request: HttpRequest, ws: str, name: str) -> Any:
     """For operators: the host, its load and which jobs ran there. 409 while it is online or something is placed on it."""
-    operators_only(request)
-    worker = Worker.objects.filter(name=name).first()
-    if worker is None:
-        raise not_found("worker")
+    worker = the_worker(request, name)
     hosts.remove(worker=worker)
     return Status(204, None)
 

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from controlplane import catalog
 from controlplane.errors import Problem
-from controlplane.frame.pages import asked, done, page, sorry
+from controlplane.frame.following import Following
+from controlplane.frame.pages import asked, done, page, returned, sorry
 from controlplane.jobs import services, table
 from controlplane.jobs.api import visible
 from controlplane.jobs.models import Job
@@ -33,21 +34,20 @@ TICKED = 200  # as many as a page can hold
 @needs("viewer", query=("q", "state", "cursor", "sort", "top", "seen", *FILTERS))
 def jobs(request: HttpRequest, ws: str) -> HttpResponse:
     """top: the newest job the reader has in view; newer ones wait behind a link. seen: the mark of their rows; 204 while it holds."""
-    given: dict[str, str] = {name: request.GET[name] for name in request.GET}
+    open_list = Following(request, digits=9)
+    given, plain, top = open_list.given, open_list.plain, open_list.top
     rows = shown(request.workspace).defer(*table.HEAVY)  # type: ignore[attr-defined]
     for field in FILTERS:
         if given.get(field):
             rows = rows.filter(**{field: given[field]})
     choice = table.choice_of(person(request))
-    top = int(given["top"]) if given.get("top", "").isdecimal() and len(given["top"]) < 10 else None
     query = asked(request)
     waiting = _listed(rows.filter(number__gt=top), query, None)["items"] if top is not None else []
     found = _listed(rows if top is None else rows.filter(number__lte=top), query, choice)
     newest = top if top is not None else shown(request.workspace).order_by("-number").values_list("number", flat=True).first() or 0  # type: ignore[attr-defined]
     mark = table.mark(found["items"], (len(waiting), choice, found["next"]))
-    if given.get("seen") == mark:
+    if open_list.knows(mark):
         return HttpResponse(status=204)
-    plain = {name: value for name, value in given.items() if name not in ("top", "seen")}
     here = reverse("jobs", kwargs={"ws": ws})
     context = {
         "nav": "jobs",
@@ -63,8 +63,7 @@ def jobs(request: HttpRequest, ws: str) -> HttpResponse:
         "metrics": table.known_metrics(shown(request.workspace)),  # type: ignore[attr-defined]
         "takes": [("last", _("Last")), ("min", _("Smallest")), ("max", _("Largest"))],
         "waiting": len(waiting),
-        "poll": f"{here}?{urlencode({**plain, 'top': newest, 'seen': mark})}",
-        "plain": f"{here}?{urlencode(plain)}" if plain else here,
+        **open_list.links(here, newest, mark),
         **found,
     }
     return page(request, "jobs/list.html", context, parts=("rows",))
@@ -110,9 +109,7 @@ def columns(request: HttpRequest, ws: str) -> HttpResponse:
     """Keep which columns this person sees, then the list again as it was filtered."""
     given = request.POST
     table.choose(user=person(request), columns=given.getlist("column"), metric=given.get("metric", ""), take=given.get("take", ""))
-    here = reverse("jobs", kwargs={"ws": ws})
-    back = given.get("back", "")
-    return redirect(back if back == here or back.startswith(f"{here}?") else here)
+    return returned(request, reverse("jobs", kwargs={"ws": ws}))
 
 
 @require_POST

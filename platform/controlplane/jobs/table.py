@@ -1,6 +1,5 @@
 """The list of jobs as a table: which columns one person sees, which figure stands in the metric column, what a page of rows shows."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from controlplane import catalog
+from controlplane.frame.following import marked
 from controlplane.frame.words import metric
 from controlplane.jobs.metrics import direction
 from controlplane.jobs.models import Job, TableChoice
@@ -100,4 +100,4 @@ def mark(items: list[dict[str, Any]], extra: Any) -> str:
         )
         for row in items
     ]
-    return hashlib.sha256(repr((seen, extra)).encode()).hexdigest()[:16]
+    return marked(seen, extra)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -12,11 +12,11 @@ from controlplane.errors import Problem
 from controlplane.frame.pages import done, page, sorry
 from controlplane.jobs import hosts
 from controlplane.jobs import workers as verbs
-from controlplane.jobs.models import Worker
+from controlplane.jobs.api import the_worker
 from controlplane.jobs.queue_views import PRIORITIES, ROWS, back, waiting
 from controlplane.jobs.scheduler import queue
 from controlplane.jobs.transitions import now
-from controlplane.workspaces.access import needs, operators_only
+from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Membership, Role
 from workers.contract.home import door_url
 
@@ -70,10 +70,7 @@ def workers(request: HttpRequest, ws: str) -> HttpResponse:
 @needs("viewer", scope="admin")
 def drain(request: HttpRequest, ws: str, name: str) -> HttpResponse:
     """An operator lets a host run empty, or use again."""
-    operators_only(request)
-    worker = Worker.objects.filter(name=name).first()
-    if worker is None:
-        raise Http404
+    worker = the_worker(request, name)
     draining = request.POST.get("act") != "resume"
     verbs.set_draining(worker=worker, draining=draining)
     said = _("%(name)s gets nothing new and finishes what it has.") if draining else _("%(name)s takes jobs again.")
@@ -85,10 +82,7 @@ def drain(request: HttpRequest, ws: str, name: str) -> HttpResponse:
 @needs("viewer", scope="admin")
 def remove(request: HttpRequest, ws: str, name: str) -> HttpResponse:
     """An operator forgets a host that is gone."""
-    operators_only(request)
-    worker = Worker.objects.filter(name=name).first()
-    if worker is None:
-        raise Http404
+    worker = the_worker(request, name)
     try:
         verbs.remove(worker=worker)
         done(request, _("%(name)s is forgotten. It joins again when its processes are started.") % {"name": name})

@@ -1,8 +1,7 @@
 """The page of all evaluations of a workspace, and the evaluation tab of a job."""
 
-import hashlib
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from controlplane.data.models import DatasetVersion
 from controlplane.frame import slots
+from controlplane.frame.following import Following, marked
 from controlplane.frame.pages import asked, page
 from controlplane.jobs import services as jobs
 from controlplane.jobs.models import Job
@@ -34,35 +34,30 @@ def of_workspace(workspace: Any) -> QuerySet[Evaluation]:
 def shown(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation as a row: its figures in the order people ask for them."""
     figures = [(key, value) for key, value in evaluation.metrics.items() if value is not None]
-    figures.sort(key=lambda pair: (_rank(pair[0]), pair[0]))
+    figures.sort(key=lambda pair: report.rank(pair[0]))
     named = [(report.change(key, value, None)["name"], value) for key, value in figures[:3]]
     return {"row": evaluation, "figures": named, "more": max(0, len(figures) - 3), "address": report_views.address(evaluation)}
-
-
-def _rank(key: str) -> int:
-    name = key.split("/")[-1]
-    return report.HEADLINE.index(name) if name in report.HEADLINE else len(report.HEADLINE)
 
 
 @require_GET
 @needs("viewer", query=("q", "state", "cursor", "model", "top", "seen"))
 def evaluations(request: HttpRequest, ws: str) -> HttpResponse:
     """top: the newest evaluation in view; newer ones wait behind a link. seen: the mark of the reader's rows; 204 while it holds."""
-    given: dict[str, str] = {name: request.GET[name] for name in request.GET}
+    open_list = Following(request, digits=18)
+    given, top = open_list.given, open_list.top
     workspace: Any = request.workspace  # type: ignore[attr-defined]
     rows = of_workspace(workspace)
     if given.get("model"):
         name, _at, number = given["model"].partition("@")
         rows = rows.filter(version__model__name=name, **({"version__version": int(number)} if number.isdecimal() else {}))
-    top = int(given["top"]) if given.get("top", "").isdecimal() and len(given["top"]) < 19 else None
     query = asked(request)
-    waiting = _listed(rows.filter(pk__gt=top), query.model_copy(update={"cursor": None}))["items"] if top is not None else []
-    found = _listed(rows if top is None else rows.filter(pk__lte=top), query)
+    first = query.model_copy(update={"cursor": None})
+    waiting = _listed(rows.filter(pk__gt=top), first, lambda row: row.pk)["items"] if top is not None else []
+    found = _listed(rows if top is None else rows.filter(pk__lte=top), query, shown)
     newest = top if top is not None else of_workspace(workspace).order_by("-pk").values_list("pk", flat=True).first() or 0
     mark = _mark(found["items"], (len(waiting), found["next"]))
-    if given.get("seen") == mark:
+    if open_list.knows(mark):
         return HttpResponse(status=204)
-    plain = {name: value for name, value in given.items() if name not in ("top", "seen")}
     here = reverse("evaluations", kwargs={"ws": ws})
     may_edit = request.role.includes(Role.EDITOR)  # type: ignore[attr-defined]
     context = {
@@ -72,22 +67,21 @@ def evaluations(request: HttpRequest, ws: str) -> HttpResponse:
         "may_edit": may_edit,
         **(choices(workspace) if may_edit else {}),
         "waiting": len(waiting),
-        "poll": f"{here}?{urlencode({**plain, 'top': newest, 'seen': mark})}",
-        "plain": f"{here}?{urlencode(plain)}" if plain else here,
+        **open_list.links(here, newest, mark),
         **found,
     }
     return page(request, "registry/evaluations.html", context, parts=("rows",))
 
 
-def _listed(rows: QuerySet[Evaluation], query: Any) -> dict[str, Any]:
+def _listed(rows: QuerySet[Evaluation], query: Any, show: Callable[[Evaluation], Any]) -> dict[str, Any]:
     search = ["version__model__name", "dataset", "split"]
-    return listing(rows, query, show=shown, sorts={"created_at": "created_at"}, search=search, states=STATES)
+    return listing(rows, query, show=show, sorts={"created_at": "created_at"}, search=search, states=STATES)
 
 
 def _mark(items: list[dict[str, Any]], extra: Any) -> str:
     """Two pages of rows with the same mark look the same."""
     seen = [(item["row"].pk, item["row"].state, item["figures"], item["more"]) for item in items]
-    return hashlib.sha256(repr((seen, extra)).encode()).hexdigest()[:16]
+    return marked(seen, extra)
 
 
 def choices(workspace: Any) -> dict[str, Any]:

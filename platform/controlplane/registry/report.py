@@ -30,7 +30,13 @@ def shown_keys(metrics: Mapping[str, Any]) -> list[str]:
     """The held-out figures, the most telling first; without any those of validation."""
     prefix = "test/" if any(key.startswith("test/") for key in metrics) else "eval/"
     keys = [key for key in metrics if key.startswith(prefix)] or list(metrics)
-    return sorted(keys, key=lambda key: (HEADLINE.index(name) if (name := key.split("/")[-1]) in HEADLINE else len(HEADLINE), key))
+    return sorted(keys, key=rank)
+
+
+def rank(key: str) -> tuple[int, str]:
+    """Sorts figures in the order people ask for them."""
+    name = key.split("/")[-1]
+    return HEADLINE.index(name) if name in HEADLINE else len(HEADLINE), key
 
 
 def change(key: str, value: Any, old: Any) -> dict[str, Any]:

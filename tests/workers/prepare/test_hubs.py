@@ -5,65 +5,40 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.workers.hub import Hub, served
 from tests.workers.prepare.conftest import ROOT, Outcome, collect
 from tests.workers.prepare.makers import model
 
-COMMIT = "0" * 40
 
+class Hubs(Hub):
+    """Both kinds of hub. lies: names whose bytes are others than the list says."""
 
-class Hubs(BaseHTTPRequestHandler):
-    """As much of both kinds of hub as a download asks for. lies: names whose bytes are others than the list says."""
-
-    files: dict[str, bytes] = {}
     lies: set[str] = set()
-
-    def _send(self, body: bytes, status: int = 200, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), "X-Repo-Commit": COMMIT, **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
         if "org/model" not in asked.path:
-            return self._send(b"{}", 404, **{"X-Error-Code": "RepoNotFound"})
+            return self.answer(b"{}", 404, **{"X-Error-Code": "RepoNotFound"})
         if asked.path.endswith("/repo/files"):
             listed = [{"Path": n, "Type": "blob", "Size": len(d), "Sha256": hashlib.sha256(d).hexdigest()} for n, d in self.files.items()]
-            return self._send(json.dumps({"Code": 200, "Data": {"Files": [*listed, {"Path": "onnx", "Type": "tree"}]}}).encode())
+            return self.answer(json.dumps({"Code": 200, "Data": {"Files": [*listed, {"Path": "onnx", "Type": "tree"}]}}).encode())
         if asked.path.endswith("/repo"):
             name = parse_qs(asked.query)["FilePath"][0]
-            return self._send(b"changed" if name in self.lies else self.files[name])
-        if asked.path.startswith("/api/models/"):
-            known: Any = [{"rfilename": n, "type": "file", "path": n, "size": len(d), "oid": "1"} for n, d in self.files.items()]
-            about = known if "/tree/" in asked.path else {"id": "org/model", "sha": COMMIT, "siblings": known}
-            return self._send(json.dumps(about).encode(), **{"Content-Type": "application/json"})
-        data = self.files[asked.path.rsplit("/", 1)[-1]]
-        return self._send(data, ETag=f'"{hashlib.sha256(data).hexdigest()}"')
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
+            return self.answer(b"changed" if name in self.lies else self.files[name])
+        return super().do_GET()
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
     Hubs.files, Hubs.lies = {**model(), "evil.py": b"raise SystemExit", "pytorch_model.bin": b"\x80", "../x.json": b"{}"}, set()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hubs)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(Hubs) as address:
+        yield address
 
 
 def fetched(folder: Path, hub: str, hub_id: str = "org/model", **env: str) -> Outcome:
