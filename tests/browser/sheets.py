@@ -177,9 +177,10 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Every page in every look and condition, or those that were asked for."""
     given = arguments()
+    for folder in (given.folder, given.home):
+        folder.mkdir(parents=True, exist_ok=True)
     stack = Stack(home=given.home.resolve(), port=given.port) if given.home.name else Stack()
     running = stack.ready()
-    given.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(find.chromium()), args=["--no-sandbox"])
         try:
