@@ -15,6 +15,7 @@ from workers.contract.orders import (
     FileRef,
     ImportWork,
     ModelRef,
+    OptimizeWork,
     Order,
     PredictWork,
     PrepareWork,
@@ -50,7 +51,7 @@ def localise(order: Order, folder: RunFolder, fetch: Fetch, note: Note) -> Order
             note("no checkpoint is sound: training starts from its beginning", "error")
         work.best = _resume([work.best] if work.best and work.resume else [], folder.inputs / "best", fetch, note)
         work.fallback = []
-    elif isinstance(work, EvaluateWork | PredictWork):
+    elif isinstance(work, EvaluateWork | OptimizeWork | PredictWork):
         _bring(work.dataset.splits.get(work.split, []), fetch)
         work.dataset.splits = {work.split: work.dataset.splits.get(work.split, [])}
         _model(work.model, folder.inputs / "model", fetch)

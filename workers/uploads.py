@@ -154,13 +154,13 @@ class CheckpointUploader(threading.Thread):
 def store_result(carrier: Carrier, kind: str, folder: RunFolder) -> dict[str, Any]:
     """`result.json` with the files it speaks of stored. Raises ValueError when the child left something else than its kind asks for.
 
-    train, import: the folder `model` becomes `files` · train, evaluate: the folder `evaluation` becomes `answers` · prepare: the entries
-    of `shards` get their URIs · predict: the folder `predictions` becomes `files`.
+    train, import, optimize: the folder `model` becomes `files` · train, evaluate: the folder `evaluation` becomes `answers` ·
+    prepare: the entries of `shards` get their URIs · predict: the folder `predictions` becomes `files`.
     """
     result = read_json(folder.result)
     if not isinstance(result, dict):
         raise ValueError("the child ended well but left no result")
-    if kind in ("train", "import"):
+    if kind in ("train", "import", "optimize"):
         refs = refs_of(folder.model)
         if not refs:
             raise ValueError("the child ended well but left no model")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.contract.names import CONTRACT_VERSION
+from workers.contract.recipe import Variant
 
 Device = Literal["cpu", "cuda"]
 Network = Literal["none", "gang", "listen", "hub"]
@@ -122,6 +123,18 @@ class EvaluateWork(Part):
     model: ModelRef
 
 
+class OptimizeWork(Part):
+    """Make a variant of a model version, and measure both on one split. variant: one of those the recipe's spec offers."""
+
+    kind: Literal["optimize"] = "optimize"
+    recipe: str
+    columns: dict[str, str]
+    dataset: DatasetRef
+    split: str
+    model: ModelRef
+    variant: Variant
+
+
 class PredictWork(Part):
     """Ask a model version about every row of one split. columns: recipe role -> dataset column; parameters: of every request."""
 
@@ -146,7 +159,7 @@ class ServeWork(Part):
     max_queue: int = 256
 
 
-Work = Annotated[PrepareWork | ImportWork | TrainWork | EvaluateWork | PredictWork | ServeWork, Field(discriminator="kind")]
+Work = Annotated[PrepareWork | ImportWork | TrainWork | EvaluateWork | OptimizeWork | PredictWork | ServeWork, Field(discriminator="kind")]
 
 
 class Order(Part):

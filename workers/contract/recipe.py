@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Preset = Literal["quick", "balanced", "best"]
 Bases = Literal["none", "optional", "required"]
+Variant = Literal["int8", "bf16"]
 
 
 class Words(NamedTuple):
@@ -70,6 +71,7 @@ class Spec(BaseModel):
     response: ClassVar[Any]
     example: ClassVar[dict[str, Any]]  # a request body: {"inputs": …, "parameters": {…}}
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    variants: ClassVar[tuple[Variant, ...]] = ()  # smaller or faster copies its models can have, in the order they are offered
     main_metric: ClassVar[str]  # what "best" means: a key such as eval/f1_macro
     main_metric_goal: ClassVar[Literal["max", "min"]] = "max"
 

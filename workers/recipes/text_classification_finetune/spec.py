@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workers.contract.recipe import Bases, Column, Preset, Spec, Words, knob
+from workers.contract.recipe import Bases, Column, Preset, Spec, Variant, Words, knob
 from workers.lib import checks, knobs
 
 
@@ -68,6 +68,7 @@ class TextClassificationFinetune(Spec):
     request: ClassVar[type[BaseModel]] = TextClassificationRequest
     response: ClassVar[Any] = list[list[TextClassificationScore]]
     example: ClassVar[dict[str, Any]] = {"inputs": "The room was clean and the staff friendly.", "parameters": {"top_k": 2}}
+    variants: ClassVar[tuple[Variant, ...]] = ("int8", "bf16")
     main_metric: ClassVar[str] = "eval/f1_macro"
 
     epochs: int = knobs.epochs(3)
