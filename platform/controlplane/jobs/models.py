@@ -121,6 +121,9 @@ class Attempt(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="attempt_number_per_job")]
 
+    def __str__(self) -> str:
+        return f"{self.job} / {self.number}"
+
 
 class Allocation(models.Model):
     """A rank's place: which host and device. token_hash: the secret of whoever claimed it."""
@@ -142,6 +145,9 @@ class Allocation(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["attempt", "rank"], name="one_place_per_rank")]
+
+    def __str__(self) -> str:
+        return f"{self.attempt} / {self.rank}"
 
 
 class EventChunk(models.Model):

@@ -62,6 +62,9 @@ class Revision(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["endpoint", "revision"], name="revision_per_endpoint")]
 
+    def __str__(self) -> str:
+        return f"{self.endpoint} r{self.revision}"
+
 
 class Replica(models.Model):
     """One serving child. id is random and part of its socket's name; address and secret come from the worker only."""
@@ -81,6 +84,9 @@ class Replica(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["job"], name="replica_by_job")]
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class UsageCounts(models.Model):

@@ -65,6 +65,9 @@ class Membership(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")]
 
+    def __str__(self) -> str:
+        return f"{self.user} · {self.workspace}"
+
 
 class WorkspaceOwnedQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: type_of_user) -> Self:
@@ -109,6 +112,9 @@ class Invitation(WorkspaceOwned):
             return "accepted"
         return "expired" if self.expires_at <= timezone.now() else "pending"
 
+    def __str__(self) -> str:
+        return self.email
+
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def visible_to(self, user: type_of_user) -> Self:
@@ -140,6 +146,9 @@ class ApiToken(models.Model):
     hidden = models.BooleanField(default=False)  # made by a page for itself (playground), not listed
 
     objects: ClassVar[models.Manager["ApiToken"]] = ApiTokenQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.prefix
 
 
 class IdempotentCall(models.Model):

@@ -1,6 +1,7 @@
 """The operators' view at /admin: who sees it, that it changes nothing, that it shows no secret; and how one becomes an operator."""
 
 import re
+from html.parser import HTMLParser
 from io import StringIO
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import get_resolver
 
+from tests.controlplane.jobs.rows import job_rows
 from tests.people import People, Person
 
 
@@ -78,6 +80,55 @@ def test_rooms_and_tables_have_the_products_names(people: People) -> None:
         page = person.get(f"/admin/{place}").body.decode()
         assert f"{title} |" in page, "the document's title"
         assert all(name in page for name in ("在线服务", "修订版本", "API 密钥", "设备分配")), "every table stands in the side bar"
+
+
+class Labels(HTMLParser):
+    """What a page calls things: heads of columns, fields, filters, titles and hints; not the rows' own data."""
+
+    HEARD = ("th", "label", "h1", "h2", "h3", "h4", "dt")
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: set[str] = set()
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in self.HEARD or tag == "tbody":
+            self.open.append(tag)
+        self.found |= {value for name, value in attrs if name in ("placeholder", "aria-label") and value}
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.open:
+            self.open.remove(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.open and "tbody" not in self.open and data.strip():
+            self.found.add(data.strip())
+
+
+ICONS = re.compile(r"[a-z]+(_[a-z]+)*")  # the package writes an icon as its name in the icons' font
+SAME = {"ID", "Slipway", "esc"}  # called so in both languages
+
+
+def test_every_label_is_in_the_readers_language(people: People) -> None:
+    person = operator(people)
+    job_rows(people.alice.workspace, people.alice.user, 1)
+    own = {str(row).lower() for model in site._registry for row in model._default_manager.all()}
+    person.http.cookies["django_language"] = "zh-hans"
+    details = 0
+    for model in site._registry:
+        place = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        row = model._default_manager.first()
+        details += row is not None
+        for address in (place, f"{place}?q=nothing+has+this", *([f"{place}{row.pk}/change/"] if row else [])):
+            labels = Labels(person.get(address).body).found
+            assert any("\u4e00" <= sign <= "\u9fff" for label in labels for sign in label), address
+            plain = {text for text in labels if text.isascii() and re.search("[A-Za-z]", text) and not ICONS.fullmatch(text)}
+            assert [text for text in plain - SAME if text.lower() not in own] == [], address
+    assert details >= 6
+    for place, words in (("workspaces/membership", "编辑者"), ("jobs/job", "已完成")):
+        assert words in person.get(f"/admin/{place}/").body.decode(), "codes of rows are said in words too"
 
 
 def test_A26_no_secret_and_no_hash_is_shown(people: People) -> None:

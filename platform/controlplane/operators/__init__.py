@@ -3,12 +3,14 @@
 Secrets are not shown, nor their hashes. Who is an operator is decided at the terminal (`manage.py operator`).
 """
 
+from collections.abc import Iterator
 from functools import wraps
 from typing import Any
 
+from django.contrib.admin import AllValuesFieldListFilter, display
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import JSONField, Model
+from django.db.models import Field, Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -21,41 +23,15 @@ from controlplane.audit.context import identify
 from controlplane.audit.models import AuditEvent
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.jobs.models import Allocation, Attempt, Job, Worker
+from controlplane.operators.words import CODES, name_fields, word
 from controlplane.registry.models import Model as RegisteredModel
 from controlplane.registry.models import ModelVersion
 from controlplane.serving.models import Endpoint, Replica, Revision
 from controlplane.workspaces.access import Permission
 from controlplane.workspaces.models import ApiToken, Invitation, Membership, Workspace
 
-ROOMS = {  # what an app and its tables are called, in the words of the product
-    "accounts": _("Accounts"),
-    "audit": _("Audit log"),
-    "data": _("Data"),
-    "jobs": _("Jobs"),
-    "registry": _("Registry"),
-    "serving": _("Endpoints"),
-    "workspaces": _("Workspaces"),
-}
-NAMES = {
-    "Allocation": _("Allocations"),
-    "ApiToken": _("API tokens"),
-    "Attempt": _("Attempts"),
-    "AuditEvent": _("Audit log"),
-    "Dataset": _("Datasets"),
-    "DatasetVersion": _("Dataset versions"),
-    "Endpoint": _("Endpoints"),
-    "Invitation": _("Invitations"),
-    "Job": _("Jobs"),
-    "Membership": _("Members"),
-    "Model": _("Models"),
-    "ModelVersion": _("Model versions"),
-    "Replica": _("Replicas"),
-    "Revision": _("Revisions"),
-    "User": _("People"),
-    "Worker": _("Workers"),
-    "Workspace": _("Workspaces"),
-}
 SECRET = frozenset({"password", "token_hash", "code_hash", "secret"})
+WHOSE = {"attempt": "attempt__job", "revision": "revision__endpoint"}  # what a row's name is made of
 # The pages' own script reads expressions from attributes, which needs eval; colours stand in a style element.
 POLICY = {"script-src": ["'unsafe-eval'"], "style-src": ["'unsafe-inline'"]}
 
@@ -89,14 +65,6 @@ class Site(UnfoldAdminSite):
         guarded.permission = Permission("operator")  # type: ignore[attr-defined]
         return guarded
 
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        found: list[Any] = super().get_app_list(request, app_label)
-        for room in found:
-            room["name"] = ROOMS.get(room["app_label"], room["name"])
-            for table in room["models"]:
-                table["name"] = NAMES.get(table["object_name"], table["name"])
-        return found
-
     def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("admin:index") if self.has_permission(request) else redirect_to_login("/admin/")
 
@@ -110,7 +78,6 @@ class Look(ModelAdmin):  # type: ignore[misc]
     actions = None
     list_per_page = 50
     show_full_result_count = False
-    list_display_links = None
     compressed_fields = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -123,13 +90,30 @@ class Look(ModelAdmin):  # type: ignore[misc]
         return False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return [field.name for field in self.model._meta.fields if field.name not in SECRET]
+        return [column(field) for field in self.model._meta.fields if field.name not in SECRET]
 
     get_readonly_fields = get_fields
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        named: dict[str, Any] = {"title": NAMES.get(self.model.__name__), **(extra_context or {})}
+        named: dict[str, Any] = {"title": self.opts.verbose_name_plural, **(extra_context or {})}
         return super().changelist_view(request, named)
+
+
+class Worded(AllValuesFieldListFilter):
+    """A filter by a code: its values as the pages say them."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": word(self.field, choice["display"])}
+
+
+def column(field: "Field[Any, Any]") -> Any:
+    """A field as the tables show it: a code in words, anything else as it is."""
+    if field.name not in CODES:
+        return field.name
+    return display(description=field.verbose_name, ordering=field.name, empty_value="-")(
+        lambda row: (value := getattr(row, field.name)) and word(field, value)
+    )
 
 
 site = Site(name="admin")
@@ -137,13 +121,16 @@ site = Site(name="admin")
 
 def look(model: type[Model], shown: str, found: str = "", filters: str = "", order: str = "-pk") -> None:
     """Registers a table."""
-    names = {field.name for field in model._meta.fields if isinstance(field, JSONField)}
-    columns = [name for name in shown.split() if name not in names]
-    options = {"list_display": columns, "search_fields": found.split(), "list_filter": filters.split(), "ordering": [order]}
-    related = [field.name for field in model._meta.fields if field.is_relation and field.name in columns]
-    site.register(
-        model, type(f"{model.__name__}Look", (Look,), {**options, "list_display_links": columns[:1], "list_select_related": related})
-    )
+    name_fields(model)
+    fields = {field.name: field for field in model._meta.fields}
+    options = {
+        "list_display": [column(fields[name]) for name in shown.split()],
+        "search_fields": found.split(),
+        "list_filter": [(name, Worded) if name in CODES else name for name in filters.split()],
+        "list_select_related": [WHOSE.get(name, name) for name in shown.split() if fields[name].is_relation],
+        "ordering": [order],
+    }
+    site.register(model, type(f"{model.__name__}Look", (Look,), options))
 
 
 TABLES: tuple[tuple[Any, ...], ...] = (
