@@ -7,6 +7,7 @@ from controlplane.api import api
 from controlplane.workspaces import entry
 
 ROOMS = ("workspaces", "notifications", "data", "training", "jobs", "registry", "serving")
+handler429 = "controlplane.frame.pages.too_often"  # where allauth looks for it
 handler500 = "controlplane.frame.pages.broken"
 urlpatterns = [
     path("health", health.health, name="health"),

@@ -17,6 +17,8 @@ from controlplane.paging import ListQuery
 
 _TARGET = re.compile(r"^[a-z-]+#([a-z][a-z0-9-]*)$")
 
+WINDOW_SECONDS = 60  # of every limit of allauth that ends in a page; the finer ones are said in the form
+
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, parts: tuple[str, ...] = (), status: int = 200) -> HttpResponse:
     """The page, or its partial of the same name as the htmx target, if that is one of `parts`.
@@ -37,6 +39,14 @@ def broken(request: HttpRequest) -> HttpResponse:
     theme = request.COOKIES.get("theme", "")
     context = {"theme": theme if theme in ("light", "dark") else "system", "request": request}
     return HttpResponse(get_template("500.html").render(context), status=500)
+
+
+def too_often(request: HttpRequest) -> HttpResponse:
+    """The page of who signs in, signs up or changes an account too often; allauth counts by the minute."""
+    response = render(request, "429.html", {"seconds": WINDOW_SECONDS}, status=429)
+    response["Retry-After"] = str(WINDOW_SECONDS)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def asked(request: HttpRequest) -> ListQuery:

@@ -47,6 +47,21 @@ def test_a_wrong_password_says_no_more_than_that(people: People) -> None:
 
 
 @pytest.mark.django_db
+def test_who_tries_too_often_is_told_when_to_try_again() -> None:
+    browser = Client(REMOTE_ADDR="192.0.2.7")  # whose tries count for no other test
+    for language, words in (("en", "Try again in 60 seconds."), ("zh-hans", "60 秒后再试。")):
+        browser.cookies["django_language"] = language
+        answers = (browser.post("/accounts/login/?next=/inbox", {"login": "a@example.org"}) for _ in range(40))
+        answer = next(answer for answer in answers if answer.status_code != 200)
+        page = answer.content.decode()
+        assert (answer.status_code, answer["Retry-After"]) == (429, "60")
+        assert words in page
+        assert '<main class="narrow"' in page
+        assert 'href="/accounts/login/?next=/inbox"' in page, "the way back to the form"
+    assert browser.get("/accounts/login/").status_code == 200, "looking is no try"
+
+
+@pytest.mark.django_db
 def test_nobody_signs_up_without_an_invitation() -> None:
     answer = Client().post("/accounts/signup/", FORM)
     assert User.objects.count() == 0
