@@ -35,7 +35,14 @@ export interface Extras {
 
 const DASHES: number[][] = [[], [6, 4], [2, 3], [8, 3, 2, 3], [3, 6], [10, 4]];
 const WHOLE = [...Array(10).keys()].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)); // there is no half step
-const LONE = 30; // fewer points than this are drawn as points too
+const LONE = 30; // fewer values than this are drawn as points too
+
+/** So few values that a line alone could miss some: those between two gaps have no line. */
+function sparse(points: Points | undefined): boolean {
+  let known = 0;
+  for (const value of points?.values ?? []) if (value !== null && (known += 1) >= LONE) return false;
+  return true;
+}
 
 export class Chart {
   readonly element: HTMLElement;
@@ -130,7 +137,7 @@ export class Chart {
   }
 
   #few(): boolean {
-    return [...this.#series.values()].some((points) => points.steps.length < LONE);
+    return [...this.#series.values()].some(sparse);
   }
 
   /** One x column with every series joined onto it; smoothed ones last as lines, raw ones faint before them. */
@@ -184,7 +191,7 @@ export class Chart {
       alpha: faint ? 0.4 : 1,
       dash: faint ? [] : this.#dash(key, at),
       spanGaps: true,
-      points: { show: !faint && (this.#series.get(key)?.steps.length ?? 0) < LONE, size: 5 },
+      points: { show: !faint && sparse(this.#series.get(key)), size: 5 },
     }));
   }
 

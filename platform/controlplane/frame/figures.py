@@ -1,9 +1,11 @@
 """Figures as the pages write them: 1,840 · 4.1 MB · 22 min · 0.914 · 2e-4."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
@@ -28,6 +30,17 @@ def figure(value: Any) -> str:
         mantissa, exponent = f"{value:.3e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     return f"{value:.4g}"
+
+
+def minus(text: Any) -> str:
+    """A written figure whose hyphen, if it begins with one, is a minus sign."""
+    return f"−{str(text)[1:]}" if str(text).startswith("-") else str(text)
+
+
+def listed(items: Sequence[Any], at_most: int = 100) -> str:
+    """Items one after the other, with the sign the reader's script puts between them; an ellipsis for those beyond `at_most`."""
+    shown = pgettext("between the items of a list", ", ").join(str(item) for item in items[:at_most])
+    return f"{shown}…" if len(items) > at_most else shown
 
 
 def setting(value: Any) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from controlplane.errors import Problem
-from controlplane.frame.figures import size
+from controlplane.frame.figures import listed, size
 from controlplane.frame.pages import done, sorry
 from controlplane.frame.reasons import words
 from controlplane.jobs import forecast
@@ -97,7 +97,7 @@ def held(holders: tuple[Job, ...], workspace: Any) -> str:
     """Who has the places, as far as this workspace may know."""
     own = [job for job in holders if job.workspace_id == workspace.pk]
     others = len(holders) - len(own[:SHOWN])
-    names = _(", ").join(link(job, workspace) for job in own[:SHOWN])
+    names = listed([link(job, workspace) for job in own[:SHOWN]])
     if not own:
         return ngettext("A job of another workspace has it.", "%(n)s jobs of other workspaces have them.", others) % {"n": others}
     if others:

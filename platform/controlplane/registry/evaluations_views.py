@@ -88,7 +88,8 @@ def choices(workspace: Any) -> dict[str, Any]:
     """What can be measured on what: the newest ready versions of both."""
     versions = ModelVersion.objects.filter(model__workspace=workspace, state=VersionState.READY).exclude(recipe="").select_related("model")
     newest = list(versions.only("version", "model__name").order_by("-created_at")[: starting.OFFERED])
-    return {"versions": newest, **starting.offered(workspace)}
+    trained_on = newest[0].lineage.get("dataset") if newest else None  # the one the form shows first
+    return {"versions": newest, "trained_on": trained_on, **starting.offered(workspace)}
 
 
 @slots.panel("evaluation")

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.frame.figures import figure
+from controlplane.frame.figures import figure, minus
 from controlplane.registry.models import ModelVersion
 
 Link = Callable[[str, str], str]
@@ -45,7 +45,7 @@ def change(key: str, value: Any, old: Any) -> dict[str, Any]:
     delta = value - old if both else None
     better = None if not delta else (delta < 0) == any(word in key for word in LOWER_IS_BETTER)
     name = key.split("/")[-1]
-    shown = {"shown": short(value), "moved": short(delta)}
+    shown = {"shown": short(value), "moved": minus(short(delta))}
     return {"key": key, "name": NAMES.get(name, name), "value": value, "delta": delta, "better": better, **shown}
 
 

@@ -104,17 +104,18 @@ def _importance(key: str) -> tuple[int, int, str]:
 
 
 def _measured(name: str, key: str, values: list[Any], base: int, way: int, write: Any = figure) -> Row:
+    """What is written alike is alike: no star, no change of −0 s."""
     known = [value for value in values if value is not None]
-    best = (min(known) if way < 0 else max(known)) if len(known) > 1 and _differ(known) else None
+    written = ["–" if value is None else write(value) for value in values]
+    best = write(min(known) if way < 0 else max(known)) if len(known) > 1 and _differ([write(value) for value in known]) else None
     cells = []
     for index, value in enumerate(values):
-        change = value - values[base] if index != base and value is not None and values[base] is not None else 0
+        comparable = value is not None and values[base] is not None and written[index] != written[base]
+        change = value - values[base] if comparable else 0
         delta = f"{'+' if change > 0 else '−'}{write(abs(change))}" if change else ""
         better = (change < 0) == (way < 0) if change else None
-        cells.append(
-            Cell(write(value) if value is not None else "–", value, delta, change > 0, better, value is not None and value == best)
-        )
-    return Row(name, key, cells, _differ(values))
+        cells.append(Cell(written[index], value, delta, change > 0, better, written[index] == best))
+    return Row(name, key, cells, _differ(written))
 
 
 def _differ(values: list[Any]) -> bool:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from controlplane.frame.figures import spreadsheet
+from controlplane.frame.figures import listed, spreadsheet
 from controlplane.frame.pages import page
 from controlplane.jobs.models import Job
 from controlplane.jobs.nav import shown
@@ -76,15 +76,15 @@ def compare(request: HttpRequest, ws: str) -> HttpResponse:
         return f"{here}?{urlencode({**query, **kept, **more}, safe=',')}" if numbers else here
 
     numbers = [job.number for job in jobs]
-    listed = list(shown(request.workspace).exclude(number__in=numbers).filter(kind="train").order_by("-number")[:OFFERED])  # type: ignore[attr-defined]
+    others = list(shown(request.workspace).exclude(number__in=numbers).filter(kind="train").order_by("-number")[:OFFERED])  # type: ignore[attr-defined]
     context: dict[str, Any] = {
         "nav": "compare",
-        "crumbs": [(_("Jobs"), reverse("jobs", kwargs={"ws": ws})), (_("Compare"), "")],
+        "crumbs": [(_("Compare"), here if jobs else ""), *([(listed([f"#{job.number}" for job in jobs], at_most=4), "")] if jobs else [])],
         "jobs": jobs,
         "numbers": ",".join(str(number) for number in numbers),
         "base": base,
         "most": MOST,
-        "offered": [(job, at([*numbers, job.number], base.number if base else None)) for job in listed],
+        "offered": [(job, at([*numbers, job.number], base.number if base else None)) for job in others],
     }
     if base is not None:
         view = "parallel" if request.GET.get("view") == "parallel" else "charts"
@@ -111,10 +111,6 @@ def compare(request: HttpRequest, ws: str) -> HttpResponse:
 
 def _takes() -> list[tuple[str, str]]:
     return [("last", _("Last")), ("min", _("Smallest")), ("max", _("Largest"))]
-
-
-def _views() -> list[tuple[str, str]]:
-    return [("charts", _("Charts")), ("parallel", _("Parallel coordinates"))]
 
 
 def _chip(jobs: list[Job], job: Job, base: Job, at: Any, index: int) -> dict[str, Any]:

@@ -42,6 +42,15 @@ def test_it_lists_and_filters_the_evaluations_of_the_workspace(people: People, v
     assert "0.914" not in people.bob.in_browser().get("/w/bobs/evaluations").body.decode()
 
 
+def test_the_form_begins_with_the_data_the_newest_model_knows(people: People, version: ModelVersion) -> None:
+    for name in ("reviews", "verses"):
+        dataset = Dataset.objects.create(workspace=people.alice.workspace, name=name)
+        DatasetVersion.objects.create(dataset=dataset, version=1, state="ready", splits={"train": 8, "test": 2})
+    ModelVersion.objects.filter(pk=version.pk).update(lineage={"dataset": "reviews@1"})
+    text = people.alice.in_browser().get("/w/acme/evaluations").body.decode()
+    assert re.findall(r'<option value="([^"]+)" selected', text) == ["reviews@1"]
+
+
 def test_a_jobs_evaluation_tab_shows_how_its_model_does(people: People, version: ModelVersion) -> None:
     measured(version, "reviews@1")
     text = people.alice.in_browser().get("/w/acme/jobs/1/evaluation").body.decode()

@@ -69,7 +69,7 @@ def test_the_report_is_set_against_the_version_before(bench: Bench, people: Peop
     text = see(people.alice, f"{PAGE}/2")
     assert "15 of 100 rows wrong" in text
     assert "+0.050, better than v1" in " ".join(text.split())
-    assert "-0.050, better than v1" in " ".join(text.split()), "a lower loss is the better one"
+    assert "−0.050, better than v1" in " ".join(text.split()), "a lower loss is the better one"
     assert "F1 vs v1" in text
     assert "Weakest class: good, 10 of 50 rows wrong." in text
     assert "split test, held out" in text
@@ -128,7 +128,7 @@ def test_versions_are_compared_and_one_in_use_says_by_whom(bench: Bench, people:
     people.charlie.post("…/endpoints", {"name": "triage", "model": "clf@2"})
     text = see(people.charlie, f"{PAGE}/2/versions")
     assert "Results compared" in text
-    assert "↓ -0.1" in text
+    assert "↓ −0.1" in text
     assert "endpoint triage" in text
     assert '<button class="btn danger" disabled>' in text
     head = see(people.charlie, f"{PAGE}/2")

@@ -161,7 +161,7 @@ def test_calibration_is_compared_in_words(bench: Bench, people: People) -> None:
     for error in (0.05, 0.02, 0.06):
         job = bench.job()
         bench.end(job, files=bench.store(job), metrics={"test/calibration_error": error})
-    assert "↓ -0.030, better than v1" in see(people.alice, f"{PAGE}/2")
+    assert "↓ −0.030, better than v1" in see(people.alice, f"{PAGE}/2")
     assert "↑ +0.040, worse than v2" in see(people.alice, f"{PAGE}/3")
     assert "Calibration error" in see(people.alice, f"{PAGE}/3")
 

@@ -1,6 +1,7 @@
 """Comparing jobs: the table with what differs, its changes against the base, the drawing, the samples and the file."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from controlplane.jobs.models import Job, Sample
@@ -39,6 +40,15 @@ def test_it_shows_what_differs_against_the_base(alice: Person) -> None:
     assert cells(smallest, "Validation: Loss") == ["1.1", "best of the row 1 ▼ −0.1 better"]
 
 
+def test_what_is_written_alike_differs_in_nothing(alice: Person) -> None:
+    """16.01 s and 15.98 s are both 16 s: no star, and no change of −0 s."""
+    for number, seconds in ((1, 16.01), (2, 15.98)):
+        Job.objects.filter(number=number).update(started_at=now() - timedelta(seconds=seconds), finished_at=now())
+    text = alice.get("/w/acme/compare?jobs=1,2&all=1").body.decode()
+    assert cells(text, "Run time") == ["16 s", "16 s"]
+    assert '<span aria-current="page">#1, #2</span>' in text, "the breadcrumb says which"
+
+
 def test_jobs_are_added_removed_and_made_the_base_by_links(alice: Person) -> None:
     text = alice.get("/w/acme/compare?jobs=1,2&add=%233").body.decode()
     chips = re.findall(r'<li data-job="(\d+)">.*?aria-label="Remove', text)
@@ -61,6 +71,9 @@ def test_samples_of_the_same_step_stand_side_by_side(alice: Person) -> None:
         for step in (100, 200):
             data = {"title": "greeting", "prompt": "Hello", "output": f"answer {number} at {step}", "kind": "text"}
             Sample.objects.create(job=job, step=step, cursor=0, data=data, created_at=now())
+    matrix = {"title": "confusion matrix", "prompt": "", "output": "\tgood\tbad\ngood\t3\t1", "kind": "table"}
+    Sample.objects.create(job=Job.objects.get(number=1), step=200, cursor=0, data=matrix, created_at=now())
+    assert '<th scope="row">good</th><td class="num">3</td>' in alice.get("/w/acme/compare?jobs=1,2&prompt=2").body.decode()
     text = alice.get("/w/acme/compare?jobs=1,2").body.decode()
     assert "answer 1 at 200" in text
     assert "answer 2 at 200" in text
