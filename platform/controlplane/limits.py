@@ -53,6 +53,9 @@ LIMITS: dict[str, Limit] = {
     "members_per_workspace": Limit(1000, _("members"), _("Members and open invitations of a workspace")),
     "tokens_per_user": Limit(200, _("API tokens"), _("API tokens of one person")),
     "notification_seconds": Limit(90 * DAY, _("seconds"), _("How long news stays in the inbox")),
+    "usage_minute_seconds": Limit(
+        8 * DAY, _("seconds"), _("How long the use of an endpoint is kept minute by minute; hour by hour it is kept with the endpoint")
+    ),
     "invitation_seconds": Limit(7 * DAY, _("seconds"), _("How long an invitation link works")),
     "signin_link_seconds": Limit(900, _("seconds"), _("How long a one-time sign-in link works")),
     "sockets_per_user": Limit(200, _("sockets"), _("Open websockets of one person on one web process")),

@@ -34,7 +34,7 @@ type Value = (point: Figures) => number | null;
 
 const PER_CENT = "%";
 const POLL_MS = 10_000;
-const POLL_LONG_MS = 60_000; // of a range whose points are a quarter of an hour and more
+const POLL_LONG_MS = 60_000; // of a range whose points are an hour and more
 
 class UsageCharts extends HTMLElement {
   #words!: ReturnType<typeof wordsOf>;

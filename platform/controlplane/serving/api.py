@@ -178,7 +178,8 @@ def get_usage(request: HttpRequest, ws: str, name: str, query: Query[UsageQuery]
 
     `resources`: what one replica used on average, as its host measured it each minute: `cpu_percent` (100 = one processor),
     `memory_bytes` of `memory_limit_bytes`, and where replicas run on GPUs `gpu_percent`, `gpu_memory_bytes` of
-    `gpu_memory_total_bytes`. Steps of whole hours are read fastest; measurements are kept for 31 days.
+    `gpu_memory_total_bytes`. Steps of whole hours are read fastest; measurements are kept for 31 days. Usage is known minute by minute
+    for `usage_minute_seconds` (see `GET /limits`); what is older counts into the step its hour begins in.
     """
     return usage(endpoint=the_endpoint(request, name), start=query.start, end=query.end, step=query.step)
 

@@ -27,7 +27,7 @@ class Span(NamedTuple):
 
 SPANS = {
     "1h": Span(_("1 hour"), _("Past hour"), 1, 60),
-    "24h": Span(_("24 hours"), _("Past 24 hours"), 24, 900),
+    "24h": Span(_("24 hours"), _("Past 24 hours"), 24, 3600),
     "7d": Span(_("7 days"), _("Past 7 days"), 168, 7200),
 }
 

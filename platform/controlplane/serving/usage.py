@@ -9,11 +9,13 @@ from django.utils import timezone
 
 from controlplane.errors import Problem
 from controlplane.jobs.schemas import when
+from controlplane.limits import limit
 from controlplane.serving import resources
 from controlplane.serving.histogram import percentiles
-from controlplane.serving.models import Endpoint
+from controlplane.serving.models import Endpoint, UsageMinute
 
 POINTS_MAX = 1500
+AT_ONCE = 500  # rows of one deletion: the database is free between two
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 COUNTS = ("requests", "errors", "rejected", "input_tokens", "output_tokens")
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -84,16 +86,32 @@ def _sums(endpoint: Endpoint, start: datetime, end: datetime, step: int) -> dict
 
 
 def _rows(endpoint: Endpoint, start: datetime, end: datetime, step: int) -> Iterator[tuple[Any, ...]]:
-    """Minutes; where steps are of whole hours, hours but for what is left at both ends."""
+    """Hours, where steps are of whole hours or minutes are no longer kept; minutes for the rest, so also at both ends."""
     fields = ("latency", "first_token", *COUNTS)
-    first, last = (end, end) if step % 3600 else (_hour(start + HOUR - timedelta(microseconds=1)), _hour(end))
+    oldest = kept_from() + HOUR  # so that none is missed while minutes are being let go of
+    first, last = _hour(start + HOUR - timedelta(microseconds=1)), min(oldest, end)
+    if step % 3600 == 0:
+        last = max(last, _hour(end))
     if first >= last:
         first = last = end
-    for low, high in ((start, first), (last, end)):
+    for low, high in ((max(start, oldest), first), (max(last, oldest), end)):
         if low < high:
             yield from endpoint.usage.filter(minute__gte=low, minute__lt=high).values_list("revision", "minute", *fields).iterator()
     if first < last:
         yield from endpoint.usage_hours.filter(hour__gte=first, hour__lt=last).values_list("revision", "hour", *fields).iterator()
+
+
+def kept_from() -> datetime:
+    """Since when usage is known by the minute."""
+    return _hour(timezone.now() - timedelta(seconds=limit("usage_minute_seconds")))
+
+
+def forget_old_minutes() -> int:
+    """Lets go of minutes that only their hours tell of from now on, some at a time; returns how many."""
+    gone = 0
+    while old := list(UsageMinute.objects.filter(minute__lt=kept_from()).values_list("pk", flat=True)[:AT_ONCE]):
+        gone += UsageMinute.objects.filter(pk__in=old).delete()[0]
+    return gone
 
 
 def _hour(at: datetime) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from controlplane.gateway.meter import Counts, write
 from controlplane.serving.models import Endpoint, UsageMinute
+from controlplane.serving.usage import forget_old_minutes
 
 from tests.controlplane.serving.conftest import Plane
 from tests.people import People, Person
@@ -152,6 +153,29 @@ def test_seven_days_of_use_by_revision(mood: Plane, people: People) -> None:
     text = see(people.alice, f"{PAGE}/usage?span=7d")
     assert "<b>70</b>" in text
     assert 'data-hours="168"' in text
+
+
+def test_minutes_are_let_go_of_and_hours_still_tell_of_them(mood: Plane, people: People) -> None:
+    now = datetime.now(UTC).replace(minute=30, second=0, microsecond=0)
+    endpoint = Endpoint.objects.get()
+    for hours in (1, 20, 24 * 10, 24 * 10 + 1, 24 * 12):
+        counts = Counts(requests=10, latency=Counter({60: 10}))
+        write({(endpoint.pk, 1, int((now - timedelta(hours=hours)).timestamp()) // 60): counts})
+
+    def asked(days: int, step: int, until: int = 0) -> list[int]:
+        start, end = ((now - timedelta(days=days)).isoformat().replace("+00:00", "Z") for days in (days, until))
+        return [
+            point["requests"] for point in people.alice.get(f"…/endpoints/mood/usage?from={start}&to={end}&step={step}").body["over_time"]
+        ]
+
+    assert people.alice.get("/api/v1/limits").body["usage_minute_seconds"]["value"] == 8 * 86400
+    before = [asked(11, 3600), asked(11, 1200), asked(1, 900), asked(13, 3600, 9)]
+    assert before == [[10] * 4, [10] * 4, [10] * 2, [10] * 3]
+    assert forget_old_minutes() == 3
+    assert UsageMinute.objects.count() == 2
+    assert [asked(11, 3600), asked(11, 1200), asked(1, 900), asked(13, 3600, 9)] == before
+    assert forget_old_minutes() == 0
+    assert "<b>20</b>" in see(people.alice, f"{PAGE}/usage?span=24h")
 
 
 @pytest.mark.parametrize("tab", ["", "/usage", "/logs", "/revisions", "/settings"])

@@ -17,6 +17,7 @@ from controlplane.jobs import leases, scheduler, store
 from controlplane.jobs.models import EventChunk, Job
 from controlplane.notifications import services as notifications
 from controlplane.serving import services as serving
+from controlplane.serving import usage
 from controlplane.workspaces import idempotency
 from workers.contract.home import door_url
 from workers.contract.names import LEASE_SECONDS
@@ -118,6 +119,7 @@ class Command(BaseCommand):
             Loop("expire uploads", data.expire_uploads, 60.0, sight),
             Loop("forget old calls", idempotency.forget_old_calls, 600.0, sight),
             Loop("forget old news", notifications.forget_old, 3600.0, sight),
+            Loop("forget old minutes", usage.forget_old_minutes, 3600.0, sight),
             Loop("sweep", lambda: artifacts.sweep(older_than=time.time() - 86400), 3600.0, sight),
         ]
         while not stop.is_set():
