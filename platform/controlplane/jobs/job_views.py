@@ -35,6 +35,8 @@ TABS = {
     "config": gettext_lazy("Config"),
     "events": gettext_lazy("Events"),
 }
+OF_TRAINING = ("metrics", "samples", "checkpoints")  # other work has none of them
+RESULTS = ("evaluate", "optimize", "predict")  # kinds whose result is a card of their own
 PARTS = ("job-head", "job-tabs", "job-figures", "job-samples", "job-checkpoints")
 OF_CHARTS = ("x", "smooth", "log", "outliers", "from", "to", "find", "pin")  # read by the script
 ERROR_WINDOW = 2000  # lines at the end of a log in which the error is looked for
@@ -58,10 +60,10 @@ def job(request: HttpRequest, ws: str, number: int, tab: str = "") -> HttpRespon
         "crumbs": [(_("Jobs"), reverse("jobs", kwargs={"ws": ws})), (f"#{number}", "")],
         "job": found,
         "tab": tab,
-        "tabs": [(name, word, counts.get(name)) for name, word in TABS.items() if name != "evaluation" or name in slots.panels],
+        "tabs": _tabs(found, counts),
         "ended": found.state in FINAL,
         "api": f"/api/v1/workspaces/{ws}/jobs/{number}",
-        "thread": slots.Thread(request.workspace, here="job", job=found.number, dataset=found.dataset, model=found.model),  # type: ignore[attr-defined]
+        "thread": slots.Thread(request.workspace, here="job", job=found.number, dataset=found.dataset, model=found.model or _asked(found)),  # type: ignore[attr-defined]
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
         "progress": _progress(found),
         "queue": position(found) if found.state == JobState.QUEUED else None,
@@ -73,6 +75,21 @@ def job(request: HttpRequest, ws: str, number: int, tab: str = "") -> HttpRespon
     return page(request, "jobs/job.html", context, parts=PARTS)
 
 
+def _tabs(job: Job, counts: dict[str, int]) -> list[tuple[str, Any, int | None]]:
+    """(name, word, count) of the views this kind of job has something for."""
+    left_out = set[str]() if job.kind == "train" else {name for name in OF_TRAINING if not counts.get(name)}
+    if "evaluation" not in slots.panels or job.kind not in ("train", *RESULTS):
+        left_out.add("evaluation")
+    words = TABS if job.kind == "train" else {**TABS, "evaluation": _("Result")}
+    return [(name, word, counts.get(name)) for name, word in words.items() if name not in left_out]
+
+
+def _asked(job: Job) -> str:
+    """The model version this job asks or measures, as `name@n`; empty where it makes one or needs none."""
+    used = job.work.get("model") or {}
+    return f"{used['name']}@{used['version']}" if job.kind in RESULTS and used.get("version") else ""
+
+
 def _of_tab(request: HttpRequest, job: Job, tab: str) -> dict[str, Any]:
     """What only this tab shows."""
     found: dict[str, Any] = {}
@@ -81,15 +98,16 @@ def _of_tab(request: HttpRequest, job: Job, tab: str) -> dict[str, Any]:
         first = logs.around(job, line, AT_ONCE)
         seen = [row for row in first if not line or row["line"] <= line + BELOW_ERROR]
         found |= {"error_line": line, "first_lines": first, "drawn_lines": logs.drawn(seen)}
-    if tab in ("overview", "samples"):
+    training = job.kind == "train"
+    if tab == "samples" or (training and tab == "overview"):
         found["samples"] = _samples(request, job)
-    if tab in ("overview", "checkpoints"):
+    if tab == "checkpoints" or (training and tab == "overview"):
         found["checkpoints"] = _checkpoints(job)
     if tab in ("overview", "metrics"):
         found["figures"] = [(key, value, direction(key)) for key, value in job.metrics.items()]
     if tab == "events":
         found["attempts"] = _attempts(job)
-    if tab == "evaluation":
+    if tab == "evaluation" or (job.kind in RESULTS and tab == "overview"):
         found["card"] = slots.panels["evaluation"](request, job) if "evaluation" in slots.panels else None
     return found
 

@@ -53,6 +53,20 @@ def test_the_actions_fit_the_state(alice: Person, state: str, there: list[str], 
     assert [words for words in missing if words in text] == []
 
 
+def test_work_that_is_no_training_shows_only_what_it_has(alice: Person) -> None:
+    asked = {"model": {"name": "triage", "version": 3}}
+    text = page(alice, kind="predict", work=asked, metrics={}, progress={"step": 320, "total_steps": 320})
+    head, tabs = re.search(r'<dl class="facts two">(.*?)</dl>', text, re.S), re.findall(r'href="/w/acme/jobs/1/(\w+)"', text)
+    assert head
+    assert "<dt>Rows</dt><dd>320 / 320</dd>" in head[1]
+    assert "steps/s" not in head[1]
+    assert not {"metrics", "samples", "checkpoints"} & set(tabs)
+    assert {"logs", "evaluation", "config", "events"} <= set(tabs)
+    assert "No checkpoint yet" not in text
+    assert "triage v3, deleted" in text, "the line names the model that was asked"
+    assert "<dt>Step</dt>" not in page(alice, kind="prepare", metrics={}, progress={"step": 50, "total_steps": 100})
+
+
 def test_a_failed_job_opens_on_its_log_with_the_fix_as_a_button(alice: Person) -> None:
     error = {"code": "out_of_memory", "message": "It needed 24.5 GB.", "hint": ""}
     work = {"params": {"batch_size": 16}}
