@@ -21,6 +21,7 @@ from controlplane.jobs import api as jobs
 from controlplane.notifications import api as notifications
 from controlplane.reference import Reference
 from controlplane.registry import api as registry
+from controlplane.registry import variants_api as variants
 from controlplane.serving import api as serving
 from controlplane.training import api as training
 from controlplane.workspaces import api as workspaces
@@ -83,7 +84,9 @@ def merged(routers: Sequence[Router]) -> Router:
 api.add_router("", merged([workspaces.root, api_keys.root, notifications.root, training.recipes]))
 api.add_router(
     "/workspaces/{ws}",
-    merged([workspaces.router, api_keys.router, data.router, training.router, jobs.router, registry.router, serving.router]),
+    merged(
+        [workspaces.router, api_keys.router, data.router, training.router, jobs.router, registry.router, variants.router, serving.router]
+    ),
 )
 
 

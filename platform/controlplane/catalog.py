@@ -63,6 +63,7 @@ def describe(spec: type[Spec]) -> dict[str, Any]:
         "response_schema": response_schema(spec),
         "example": spec.example,
         "devices": list(spec.devices),
+        "variants": list(spec.variants),
         "main_metric": {"key": spec.main_metric, "goal": spec.main_metric_goal},
     }
 

@@ -83,12 +83,12 @@ def finish(job: Job, end: End) -> None:
     telling.ended(job)
 
 
-def held_out(job: Job, results: dict[str, float]) -> dict[str, Any]:
+def held_out(job: Job, results: dict[str, Any]) -> dict[str, Any]:
     """The job's metrics with what its child measured last, each as a curve of one point; a curve that is there stays."""
     known = dict(job.metrics)
     at = now().timestamp()
     for key, value in results.items():
-        if key not in known:
+        if key not in known and isinstance(value, int | float):
             points = metrics.Points.of([(float(job.progress.get("step") or 0), value, at)])
             metrics.append(job.pk, key, points)
             metrics.fold_metrics(known, key, points)
@@ -107,6 +107,8 @@ def settle(job: Job, end: End) -> str | None:
             return str(version) if version else None
         case "evaluate":
             registry.evaluation_ended(job=job, end=end)
+        case "optimize":
+            registry.optimisation_ended(job=job, end=end)
         case "predict":
             registry.prediction_ended(job=job, end=end)
         case "serve":

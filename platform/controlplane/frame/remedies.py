@@ -134,7 +134,10 @@ MODELS = {
         "See the log of the endpoint's revision; traffic stays on the one before.", "查看该修订的日志；流量保持在之前的修订上。"
     ),
     "not_registrable": Words("Choose a checkpoint that holds a model.", "选择包含模型的检查点。"),
-    "unknown_variant": Words("Leave `variant` out.", "不要填写 `variant`。"),
+    "unknown_variant": Words("Use one the message lists, or leave `variant` out.", "使用提示中列出的变体，或不填 `variant`。"),
+    "variant_exists": Words("Use it, or delete it before making it anew.", "直接使用，或先删除再重新生成。"),
+    "variant_gone": Words("Make the variant again, or deploy another.", "重新生成该变体，或部署其他变体。"),
+    "variant_not_ready": Words("Wait until its job has ended well.", "等待其任务顺利结束。"),
 }
 TRAINING = {
     "invalid_params": Words(

@@ -51,6 +51,12 @@ STATES: dict[str, dict[str, Look]] = {
     "datasetversion": VERSION,
     "modelversion": VERSION,
     "evaluation": {"running": live(_("Running")), "ready": ok(pgettext_lazy("evaluation", "Measured")), "failed": bad(_("Failed"))},
+    "variant": {"optimising": live(_("Optimising")), "ready": ok(pgettext_lazy("version", "Ready")), "failed": bad(_("Failed"))},
+    "verdict": {
+        "reference": Look("idle", icon="minus", word=_("Reference")),
+        "within_limit": ok(_("Within limit")),
+        "below_limit": Look("warn", icon="triangle-alert", word=_("Below your limit")),
+    },
     "worker": {
         "online": ok(_("Online")),
         "draining": Look("hold", icon="loader-circle", word=pgettext_lazy("worker", "Draining")),

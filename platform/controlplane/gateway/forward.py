@@ -230,7 +230,8 @@ def deadline_of(route: EndpointRoute) -> float:
 
 
 def version_headers(revision: RevisionRoute) -> Headers:
-    return [(b"x-model-version", revision.model.encode()), (b"x-revision", b"%d" % revision.revision)]
+    variant = [(b"x-model-variant", revision.variant.encode())] if revision.variant else []
+    return [(b"x-model-version", revision.model.encode()), *variant, (b"x-revision", b"%d" % revision.revision)]
 
 
 class Timing:

@@ -156,6 +156,8 @@ async def health(state: State, request: Request, workspace: str, name: str) -> N
 async def info(state: State, request: Request, workspace: str, name: str) -> None:
     """What answers behind the endpoint. Raises Problem."""
     route = await state.endpoint(await state.who(request), workspace, name)
-    models = [{"revision": row.revision, "model": row.model, "traffic": row.traffic} for row in route.revisions]
+    models = [
+        {"revision": row.revision, "model": row.model, "variant": row.variant or None, "traffic": row.traffic} for row in route.revisions
+    ]
     body = {"model_id": models[-1]["model"] if models else None, "model_pipeline_tag": route.task, "revisions": models}
     await request.answer(200, orjson.dumps(body))

@@ -139,7 +139,7 @@ def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
 def uses(workspace: Any, dataset: str) -> list[slots.Use]:
     """Jobs that read this dataset version."""
     rows = shown(workspace).filter(dataset=dataset).exclude(kind="prepare").order_by("-number")[:100]
-    kinds = {"train": _("Training"), "evaluate": _("Evaluation"), "predict": _("Batch prediction")}
+    kinds = {"train": _("Training"), "evaluate": _("Evaluation"), "optimize": _("Variant"), "predict": _("Batch prediction")}
     return [slots.Use(kinds.get(r.kind, r.kind), f"{r.name} #{r.number}", address(workspace.slug, r.number), r, r.queued_at) for r in rows]
 
 

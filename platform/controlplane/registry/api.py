@@ -1,4 +1,4 @@
-"""REST of models: bring, list, read, download, measure, delete."""
+"""REST of models: bring, list, read, download, measure, delete; their variants are in variants_api.py."""
 
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from controlplane.registry import cards, download, services
 from controlplane.registry.answers import Cell
 from controlplane.registry.cards import CARD_MAX
 from controlplane.registry.models import Model, ModelVersion, Prediction
-from controlplane.registry.schemas import evaluation_json, model_json, prediction_json, version_json
+from controlplane.registry.schemas import evaluation_json, files_json, model_json, prediction_json, version_json, with_variants
 from controlplane.workspaces.access import needs
 from workers.contract.orders import Hub
 
@@ -62,6 +62,14 @@ class PredictIn(Schema):
     parameters: dict[str, Any] | None = Field(None, max_length=50)
 
 
+class ModelChange(Schema):
+    """quality_limit: what the recipe's main metric of a variant has to reach on the held-out split, null = 99 % of what its version
+    reaches (101 % of a metric that is better the smaller it is)."""
+
+    model_config = {"extra": "forbid"}
+    quality_limit: float | None = Field(ge=0, le=1e9, allow_inf_nan=False)
+
+
 class CardIn(Schema):
     """card: Markdown that is shown and downloaded in place of the generated card; null = the generated one again."""
 
@@ -88,7 +96,7 @@ def visible(request: HttpRequest) -> "QuerySet[Model]":
 
 
 def with_versions(rows: "QuerySet[Model]") -> "QuerySet[Model]":
-    versions = ModelVersion.objects.select_related("model", "job", "created_by").order_by("-version")
+    versions = ModelVersion.objects.select_related("model", "job", "created_by").prefetch_related(with_variants()).order_by("-version")
     return rows.prefetch_related(Prefetch("versions", versions, to_attr="newest_first"))
 
 
@@ -138,6 +146,13 @@ def get_model(request: HttpRequest, ws: str, name: str) -> Any:
     return show(the_model(request, name))
 
 
+@router.patch("/models/{name}", summary="Set how good the variants of a model have to be")
+@needs("editor", scope="write")
+def change_model(request: HttpRequest, ws: str, name: str, body: ModelChange) -> Any:
+    services.set_quality_limit(model=the_model(request, name), limit=body.quality_limit)
+    return show(the_model(request, name))
+
+
 @router.delete("/models/{name}", summary="Delete a model with all its versions", response={204: None})
 @needs("editor", scope="write")
 def delete_model(request: HttpRequest, ws: str, name: str) -> Any:
@@ -149,6 +164,7 @@ def delete_model(request: HttpRequest, ws: str, name: str) -> Any:
 @needs("viewer", scope="read")
 def list_versions(request: HttpRequest, ws: str, name: str, query: Query[ListQuery]) -> Any:
     rows = ModelVersion.objects.filter(model=the_model(request, name)).select_related("model", "job", "created_by")
+    rows = rows.prefetch_related(with_variants())
     sorts = {"created_at": "created_at", "version": "version"}
     states: tuple[Literal["importing", "ready", "failed"], ...] = ("importing", "ready", "failed")
     return listing(rows, query, show=version_json, sorts=sorts, default="-version", states=states)
@@ -179,8 +195,7 @@ def delete_version(request: HttpRequest, ws: str, name: str, n: int) -> Any:
 def list_files(request: HttpRequest, ws: str, name: str, n: int) -> Any:
     version = the_version(request, name, n)
     base = f"/api/v1/workspaces/{ws}/models/{name}/versions/{n}/files"
-    items = [{"name": f["name"], "size": f["size"], "sha256": f["sha256"], "url": f"{base}/{f['name']}"} for f in cards.listed(version)]
-    return {"items": items, "next": None}
+    return files_json(cards.listed(version), base)
 
 
 @router.get("/models/{name}/versions/{n}/files/{path:file}", summary="Download one file by its exact name")

@@ -8,12 +8,14 @@ from workers.contract.states import VersionState
 
 
 class Model(WorkspaceOwned):
-    """A name under which versions are counted. last_version: the newest number ever given out, never given twice."""
+    """A name under which versions are counted. last_version: the newest number ever given out, never given twice ·
+    quality_limit: what the main metric of a variant has to reach, None = nearly what its version reaches (see quality.py)."""
 
     name = models.CharField(max_length=63)
     title = models.CharField(max_length=200, blank=True)
     task = models.CharField(max_length=100)
     last_version = models.PositiveIntegerField(default=0)
+    quality_limit = models.FloatField(null=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -104,3 +106,31 @@ class Evaluation(models.Model):
     files = models.JSONField(default=list)
     size_bytes = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Variant(models.Model):
+    """The same version in fewer bytes, made and measured beside the version itself by one job.
+
+    variant: `int8` and the like, of those its recipe offers · files: [{name, uri, size, sha256}], all that is needed to serve it ·
+    measured: {reference, variant: {size_bytes, p50_ms, p95_ms, rows_per_second, metrics}, rows, device, threads}.
+    """
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="variants")
+    variant = models.CharField(max_length=63)
+    state = models.CharField(max_length=16, default="optimising")  # optimising | ready | failed
+    job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
+    error = models.JSONField(null=True)
+    files = models.JSONField(default=list)
+    size_bytes = models.BigIntegerField(default=0)
+    measured = models.JSONField(default=dict)
+    dataset = models.CharField(max_length=100)
+    split = models.CharField(max_length=63)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    measured_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "variant"], name="variant_per_version")]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.variant}"

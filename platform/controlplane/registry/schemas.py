@@ -2,17 +2,26 @@
 
 from typing import Any
 
+from django.db.models import Prefetch, prefetch_related_objects
+
 from controlplane.jobs.schemas import when
-from controlplane.registry import cards
-from controlplane.registry.models import Evaluation, Model, ModelVersion, Prediction
+from controlplane.registry import cards, quality
+from controlplane.registry.models import Evaluation, Model, ModelVersion, Prediction, Variant
+from controlplane.registry.variants import FIGURES
 
 
 def _email(user: Any) -> str | None:
     return user.email if user else None
 
 
+def with_variants() -> "Prefetch[Any]":
+    """What a version's JSON reads beside its own row: its variants as `made`. A list of versions fetches it for all of them at once."""
+    return Prefetch("variants", Variant.objects.select_related("job", "created_by").order_by("created_at", "pk"), to_attr="made")
+
+
 def version_json(version: ModelVersion) -> dict[str, Any]:
     """One version. job: its public number · lineage: where it comes from."""
+    prefetch_related_objects([version], with_variants())
     return {
         "model": version.model.name,
         "version": version.version,
@@ -27,7 +36,7 @@ def version_json(version: ModelVersion) -> dict[str, Any]:
         "lineage": version.lineage,
         "card": version.shown_card,
         "card_edited": {"by": _email(version.edited_by), "at": when(version.edited_at)} if version.edited_at else None,
-        "variants": [],
+        "variants": [variant_json(variant) for variant in version.made],  # type: ignore[attr-defined]  # prefetched
         "size_bytes": version.size_bytes,
         "files": len(cards.listed(version)),
         "created_by": _email(version.created_by),
@@ -43,11 +52,44 @@ def model_json(model: Model, versions: list[ModelVersion]) -> dict[str, Any]:
         "name": model.name,
         "title": model.title,
         "task": model.task,
+        "quality_limit": model.quality_limit,
         "latest": str(ready) if ready else None,
         "state": versions[0].state if versions else None,
         "versions": [version_json(version) for version in versions],
         "created_by": model.created_by.email if model.created_by else None,
         "created_at": when(model.created_at),
+    }
+
+
+def files_json(listed: list[dict[str, Any]], base: str) -> dict[str, Any]:
+    """Files with where each is downloaded. base: the address they stand below."""
+    items = [{"name": f["name"], "size": f["size"], "sha256": f["sha256"], "url": f"{base}/{f['name']}"} for f in listed]
+    return {"items": items, "next": None}
+
+
+def variant_json(variant: Variant) -> dict[str, Any]:
+    """A variant beside the version itself, measured by the same job. limit: what its main metric has to reach for `within_limit`."""
+    own, reference = (variant.measured.get(which) or {} for which in ("variant", "reference"))
+    limit = quality.limit_of(variant.version, reference.get("metrics") or {})
+    return {
+        "variant": variant.variant,
+        "state": variant.state,
+        "error": variant.error,
+        "job": str(variant.job.number) if variant.job else None,
+        "dataset": variant.dataset,
+        "split": variant.split,
+        "size_bytes": own.get("size_bytes") or variant.size_bytes,
+        **{key: own.get(key) for key in FIGURES},
+        "metrics": own.get("metrics") or {},
+        "reference": reference or None,
+        "rows": variant.measured.get("rows"),
+        "device": variant.measured.get("device"),
+        "threads": variant.measured.get("threads"),
+        "limit": {"metric": limit.metric, "goal": limit.goal, "value": limit.value} if limit else None,
+        "verdict": quality.verdict(variant),
+        "created_by": _email(variant.created_by),
+        "created_at": when(variant.created_at),
+        "measured_at": when(variant.measured_at),
     }
 
 

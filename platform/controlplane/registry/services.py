@@ -16,28 +16,36 @@ from controlplane.registry.evaluation import evaluate, evaluation_ended
 from controlplane.registry.making import register_checkpoint, training_ended
 from controlplane.registry.models import Model, ModelVersion
 from controlplane.registry.prediction import predict, prediction_ended
+from controlplane.registry.quality import set_quality_limit
+from controlplane.registry.variants import LIVE_REVISIONS, delete_variant, find_variant, optimisation_ended, optimize, served
 from controlplane.registry.versions import find_version, ref, require_ready
 from workers.contract.states import FINAL
 
 __all__ = [
+    "LIVE_REVISIONS",
     "answers",
     "bring_model",
     "delete_model",
+    "delete_variant",
     "delete_version",
     "edit_card",
     "evaluate",
     "evaluation_ended",
+    "find_variant",
     "find_version",
     "import_ended",
+    "optimisation_ended",
+    "optimize",
     "predict",
     "prediction_ended",
     "ref",
     "register_checkpoint",
     "require_ready",
+    "served",
+    "set_quality_limit",
     "training_ended",
     "used_by",
 ]
-LIVE_REVISIONS = ("deploying", "ready", "draining")
 
 
 def used_by(version: ModelVersion) -> list[str]:

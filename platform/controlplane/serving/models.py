@@ -40,7 +40,7 @@ class Endpoint(WorkspaceOwned):
 
 
 class Revision(models.Model):
-    """A model version (and variant) behind an endpoint. traffic: percent; model: its reference `name@3`, which outlives it;
+    """A model version, or a variant of it, behind an endpoint. traffic: percent; model: its reference `name@3`, which outlives it;
     crashes: replicas lost in a row, which sets retry_at. state: deploying | ready | draining | stopped | failed, as it is wanted; how
     it stands is told by standing.py. live_at: when it last began to get traffic."""
 
@@ -61,6 +61,17 @@ class Revision(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["endpoint", "revision"], name="revision_per_endpoint")]
+
+    @property
+    def what(self) -> str:
+        """`name@3`, with its variant where it is one: `name@3 int8`."""
+        return f"{self.model} {self.variant}".rstrip()
+
+    @property
+    def servable(self) -> bool:
+        """Whether what it answers with is still there."""
+        version = self.model_version
+        return version is not None and (not self.variant or version.variants.filter(variant=self.variant, state="ready").exists())
 
     def __str__(self) -> str:
         return f"{self.endpoint} r{self.revision}"

@@ -65,7 +65,7 @@ def _of(request: HttpRequest, found: Endpoint) -> dict[str, Any]:
             "saved": presets,
             "example": example(main).get("inputs", "") if kind in ("completion", "text") else "",
             "revisions": [
-                {"revision": row.revision, "name": names[row.revision], "title": row.model.replace("@", " v"), "traffic": row.traffic}
+                {"revision": row.revision, "name": names[row.revision], "title": showing.title(row), "traffic": row.traffic}
                 for row in answering
             ],
         },

@@ -100,13 +100,13 @@ def _start(endpoint: Endpoint, revision: Revision) -> None:
     """A new replica: a job that does not end."""
     version = revision.model_version
     spec = catalog.recipe(version.recipe) if version else None
-    if version is None or spec is None:
-        fail_revision(
-            revision, {"code": "model_gone", "message": f"The model {revision.model} is not here any more.", "hint": "", "loc": {}}
-        )
+    model = registry.served(version, revision.variant) if version else None
+    if version is None or spec is None or model is None:
+        code = "variant_gone" if version and spec else "model_gone"
+        fail_revision(revision, {"code": code, "message": f"The model {revision.what} is not here any more.", "hint": "", "loc": {}})
         return
     replica = Replica(id=secrets.token_hex(8), revision=revision)
-    work = ServeWork(recipe=version.recipe, model=registry.ref(version), replica=replica.id, example=spec.example)
+    work = ServeWork(recipe=version.recipe, model=model, replica=replica.id, example=spec.example)
     replica.job = create_job(
         workspace=endpoint.workspace,
         user=endpoint.created_by,
@@ -115,7 +115,7 @@ def _start(endpoint: Endpoint, revision: Revision) -> None:
         work=work,
         resources=Resources.model_validate({"memory_bytes": memory_of(version.size_bytes)}),
         priority=10,
-        request={"endpoint": endpoint.name, "revision": revision.revision, "model": revision.model},
+        request={"endpoint": endpoint.name, "revision": revision.revision, "model": revision.model, "variant": revision.variant or None},
         recipe=version.recipe,
         network="listen",
     )

@@ -25,12 +25,13 @@ class ReplicaRoute:
 
 @dataclass(frozen=True, slots=True)
 class RevisionRoute:
-    """A revision that may be asked. traffic: percent · model: `name@3`."""
+    """A revision that may be asked. traffic: percent · model: `name@3` · variant: empty for the version itself."""
 
     revision: int
     traffic: int
     model: str
     replicas: tuple[ReplicaRoute, ...]
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def snapshot(endpoint: Endpoint) -> EndpointRoute:
         limits=endpoint.limits,
         created=int(endpoint.created_at.timestamp()),
         scales=endpoint.replicas_max > endpoint.replicas_min,
-        revisions=tuple(RevisionRoute(row.revision, row.traffic, row.model, tuple(replicas[row.pk])) for row in revisions),
+        revisions=tuple(RevisionRoute(row.revision, row.traffic, row.model, tuple(replicas[row.pk]), row.variant) for row in revisions),
     )
 
 

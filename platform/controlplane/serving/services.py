@@ -54,8 +54,8 @@ def deploy(
 ) -> Endpoint:
     """A new endpoint, `deploying` its first revision. Raises Problem 409 (name taken, model not ready), 422."""
     check_slug(name)
-    check_variant(variant)
     registry.require_ready(model_version)
+    variant = registry.find_variant(model_version, variant)
     low, high = read_replicas(replicas or {})
     try:
         with transaction.atomic():
@@ -69,9 +69,9 @@ def deploy(
                 limits=limits or {},
                 created_by=user,
             )
-            revision = _add_revision(endpoint, model_version, user)
+            revision = _add_revision(endpoint, model_version, variant, user)
             plan(endpoint, {revision.revision: 100})
-            record(action="endpoint.deploy", target=endpoint, workspace=workspace, data={"model": str(model_version)})
+            record(action="endpoint.deploy", target=endpoint, workspace=workspace, data={"model": revision.what})
             reconcile(endpoint.pk)
     except IntegrityError:
         hint = "Choose another name, or update the endpoint that is there."
@@ -94,11 +94,12 @@ def update(
 ) -> Endpoint:
     """Change what is wanted; the change itself happens behind it. Raises Problem 409, 422, and then nothing has changed.
 
-    model_version: a new revision that takes 100 % when ready, or what `traffic` gives it (it may be named there by its coming number).
+    model_version, variant: a new revision that takes 100 % when ready, or what `traffic` gives it (it may be named there by its coming
+    number).
     """
     with transaction.atomic():
         endpoint = Endpoint.objects.select_for_update().select_related("workspace").get(pk=endpoint.pk)
-        changed = {"model": str(model_version) if model_version else None, "traffic": traffic, "replicas": replicas, "state": state}
+        changed: dict[str, Any] = {"traffic": traffic, "replicas": replicas, "state": state}
         if replicas is not None:
             endpoint.replicas_min, endpoint.replicas_max = read_replicas(replicas, endpoint)
         if limits is not None:
@@ -108,12 +109,15 @@ def update(
         if model_version is not None or traffic is not None:
             endpoint.before_rollback = None
         endpoint.save()
+        if model_version is None and variant:
+            raise wrong("variant", "invalid", "`variant` goes with the `model` it is one of.")
         if model_version is not None:
-            check_variant(variant)
             registry.require_ready(model_version)
+            variant = registry.find_variant(model_version, variant)
             if model_version.task != endpoint.task:
                 raise wrong("model", "other_task", f"This endpoint does {endpoint.task}; {model_version} is for {model_version.task}.")
-            revision = _add_revision(endpoint, model_version, user)
+            revision = _add_revision(endpoint, model_version, variant, user)
+            changed["model"] = revision.what
             plan(endpoint, {revision.revision: 100} if traffic is None else read_traffic(endpoint, traffic))
         elif traffic is not None:
             plan(endpoint, read_traffic(endpoint, traffic))
@@ -138,11 +142,11 @@ def delete(*, endpoint: Endpoint) -> None:
             cancel_job(job=job, keep=True)
 
 
-def _add_revision(endpoint: Endpoint, version: ModelVersion, user: Any) -> Revision:
+def _add_revision(endpoint: Endpoint, version: ModelVersion, variant: str, user: Any) -> Revision:
     endpoint.last_revision += 1
     endpoint.save(update_fields=["last_revision"])
     return Revision.objects.create(
-        endpoint=endpoint, revision=endpoint.last_revision, model_version=version, model=str(version), created_by=user
+        endpoint=endpoint, revision=endpoint.last_revision, model_version=version, model=str(version), variant=variant, created_by=user
     )
 
 
@@ -156,11 +160,6 @@ def _want(endpoint: Endpoint, state: str) -> None:
     for revision in endpoint.revisions.all():
         if state == "ready" and (revision.traffic > 0 or revision.revision in planned):
             revive(revision)
-
-
-def check_variant(variant: str | None) -> None:
-    if variant:
-        raise wrong("variant", "unknown_variant", f"This model has no variant `{variant[:63]}`.", "Leave `variant` out.")
 
 
 def read_replicas(given: dict[str, int], endpoint: Endpoint | None = None) -> tuple[int, int]:

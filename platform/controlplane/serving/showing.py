@@ -41,6 +41,11 @@ def used(endpoint: Endpoint, span: str) -> dict[str, Any]:
     return usage(endpoint=endpoint, start=timezone.now() - timedelta(hours=chosen.hours), end=None, step=chosen.step)
 
 
+def title(revision: Revision) -> str:
+    """`name v3`, with its variant where it is one."""
+    return revision.what.replace("@", " v")
+
+
 def labels(revisions: Iterable[Revision]) -> dict[int, str]:
     """Revision → `v5` where all are of one model, else `name v5`; with its variant; with its number where that is not enough."""
     rows = list(revisions)

@@ -38,7 +38,7 @@ def judge(endpoint: Endpoint) -> tuple[str, dict[str, Any] | None, dict[str, Any
     if answering and not short:
         if newest_failed and newest_failed.revision > max(revision.revision for revision in answering):
             detail = (newest_failed.error or {}).get("message", "")
-            message = f"Revision {newest_failed.revision} ({newest_failed.model}) could not be started; the one before answers. {detail}"
+            message = f"Revision {newest_failed.revision} ({newest_failed.what}) could not be started; the one before answers. {detail}"
             return EndpointState.DEGRADED, _reason("rollout_failed", message.strip()), newest_failed.error
         return EndpointState.READY, None, None
     return _short(short, bool(answering))
@@ -70,7 +70,7 @@ def _rolling_out(endpoint: Endpoint, revisions: list[Revision], answering: list[
     for revision in coming:
         if waiting := _waiting(revision):
             return waiting
-    names = ", ".join(f"revision {revision.revision} ({revision.model})" for revision in coming) or "A revision"
+    names = ", ".join(f"revision {revision.revision} ({revision.what})" for revision in coming) or "A revision"
     meanwhile = f"; revision {answering[-1].revision} answers meanwhile" if answering else ""
     message = f"{names} is loading{meanwhile}."
     return _reason("loading", message[0].upper() + message[1:])

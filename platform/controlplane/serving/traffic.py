@@ -34,8 +34,9 @@ def read_traffic(endpoint: Endpoint, given: dict[str, int]) -> dict[int, int]:
         if number not in known:
             names = ", ".join(str(each) for each in sorted(known)[-20:])
             raise wrong("traffic", "unknown_revision", f"There is no revision `{key[:20]}`.", f"Revisions: {names}.")
-        if known[number].model_version is None:
-            raise wrong("traffic", "model_gone", f"The model of revision {number} ({known[number].model}) was deleted.")
+        if not known[number].servable:
+            code = "model_gone" if known[number].model_version is None else "variant_gone"
+            raise wrong("traffic", code, f"The model of revision {number} ({known[number].what}) was deleted.")
         if not 0 <= percent <= 100:
             raise wrong("traffic", "bad_traffic", f"Revision {number} cannot get {percent} %.")
         shares[number] = percent
@@ -55,7 +56,7 @@ def earlier(endpoint: Endpoint, revisions: Iterable[Revision]) -> Revision | Non
     """Where rolling back leads: the newest revision that once answered and is older than the newest that gets traffic."""
     rows = list(revisions)
     newest = max(shares_of(endpoint, rows), default=0)
-    able = [row for row in rows if row.revision < newest and row.ready_once and row.model_version_id is not None]
+    able = [row for row in rows if row.revision < newest and row.ready_once and row.servable]
     return max(able, key=lambda row: row.revision, default=None)
 
 
@@ -66,7 +67,7 @@ def roll_back(*, endpoint: Endpoint, to: int | None = None) -> Endpoint:
     """
     with transaction.atomic():
         endpoint = _running(endpoint)
-        revisions = list(endpoint.revisions.all())
+        revisions = list(endpoint.revisions.select_related("model_version"))
         found = earlier(endpoint, revisions)
         target = to if to is not None else found.revision if found else None
         before = shares_of(endpoint, revisions)

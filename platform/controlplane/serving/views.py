@@ -1,6 +1,6 @@
 """Pages of endpoints: the list, deploying, and what changes one; its own page is in detail.py, the playground in play.py."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from controlplane.errors import Problem
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.paging import listing
 from controlplane.registry import services as registry
-from controlplane.registry.models import ModelVersion
+from controlplane.registry.models import ModelVersion, Variant
 from controlplane.serving import services
 from controlplane.serving.api import the_endpoint, visible
 from controlplane.serving.models import Endpoint, Revision
@@ -43,19 +43,36 @@ def _line(row: Endpoint) -> dict[str, Any]:
     }
 
 
-def ready_models(request: HttpRequest, task: str = "") -> list[ModelVersion]:
-    """Ready versions that some recipe can serve, newest first."""
+class Choice(NamedTuple):
+    """What can be deployed. value: as forms send it, `name@3` or `name@3 int8` · title: `name v3 int8`."""
+
+    value: str
+    title: str
+    task: str
+
+
+def ready_models(request: HttpRequest, task: str = "") -> list[Choice]:
+    """Ready versions that some recipe can serve, newest first, each followed by its ready variants."""
     rows = ModelVersion.objects.filter(model__workspace=request.workspace, state=VersionState.READY).exclude(recipe="")  # type: ignore[attr-defined]
     rows = rows.filter(task=task) if task else rows
-    return list(rows.select_related("model").order_by("-created_at")[:200])
+    ready = Prefetch("variants", Variant.objects.filter(state="ready").defer("files").order_by("created_at"), to_attr="served")
+    newest = rows.select_related("model").defer("card", "edited_card", "files", "lineage").prefetch_related(ready).order_by("-created_at")
+    found = [(row, [str(row), *(str(variant) for variant in row.served)]) for row in newest[:200]]  # type: ignore[attr-defined]
+    return [Choice(name, name.replace("@", " v"), row.task) for row, names in found for name in names]
+
+
+def chosen_model(request: HttpRequest, value: str) -> dict[str, Any]:
+    """The version and the variant a form's choice stands for. Raises Problem 422."""
+    reference, _space, variant = value.partition(" ")
+    return {"model_version": registry.find_version(request.workspace, reference), "variant": variant or None}  # type: ignore[attr-defined]
 
 
 @require_http_methods(["GET", "POST"])
-@needs("editor", query=("model",))
+@needs("editor", query=("model", "variant"))
 def new(request: HttpRequest, ws: str) -> HttpResponse:
     models = ready_models(request)
-    asked = request.POST.get("model") or request.GET.get("model", "")
-    chosen = next((str(version) for version in models if str(version) == asked), str(models[0]) if models else "")
+    asked = request.POST.get("model") or f"{request.GET.get('model', '')} {request.GET.get('variant', '')}".strip()
+    chosen = next((each.value for each in models if each.value == asked), models[0].value if models else "")
     form = {"model": chosen, "name": request.POST.get("name", chosen.partition("@")[0]), "replicas": request.POST.get("replicas", "1")}
     wrong: dict[str, str] = {}
     if request.method == "POST":
@@ -64,7 +81,7 @@ def new(request: HttpRequest, ws: str) -> HttpResponse:
                 workspace=request.workspace,  # type: ignore[attr-defined]
                 user=request.user,
                 name=form["name"].strip(),
-                model_version=registry.find_version(request.workspace, asked),  # type: ignore[attr-defined]
+                **chosen_model(request, asked),
                 replicas={"min": _whole(form["replicas"], "replicas")},
             )
             return redirect("endpoint", ws=ws, name=made.name)
@@ -124,7 +141,7 @@ def _changes(request: HttpRequest) -> dict[str, Any]:
     sent = request.POST
     changes: dict[str, Any] = {}
     if sent.get("model"):
-        changes["model_version"] = registry.find_version(request.workspace, sent["model"])  # type: ignore[attr-defined]
+        changes |= chosen_model(request, sent["model"])
     shares = {key.removeprefix("traffic-"): sent[key] for key in sent if key.startswith("traffic-") and sent[key].strip()}
     if shares:
         changes["traffic"] = {number: _whole(text, "traffic") for number, text in shares.items() if _whole(text, "traffic") > 0}
