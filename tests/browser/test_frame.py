@@ -89,6 +89,22 @@ def test_keys_go_walk_and_tell_what_they_are(house: House) -> None:
         assert page.url.endswith("/account")
 
 
+def test_the_frame_makes_room_at_every_width(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto(f"{house.home}/datasets/reviews/1/fix")
+        beside = "document.querySelector('main').getBoundingClientRect().left"
+        words = "document.querySelector('.side .label').getBoundingClientRect().width > 1"
+        for width, room, spoken in ((1100, 228, True), (1099, 56, False), (760, 56, False), (759, 0, True)):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert (page.evaluate(beside), page.evaluate(words)) == (room, spoken), width
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
+        page.set_viewport_size({"width": 360, "height": 800})
+        parts = "[...document.querySelectorAll('ol.crumb > li')].filter(part => part.offsetWidth)"
+        *before, here = page.evaluate(f"{parts}.map(part => part.scrollWidth - part.clientWidth)")
+        assert here == 0, "the last part says where one is"
+        assert before[0] > 0, "what is farthest from here gives way first"
+
+
 def test_single_keys_can_be_switched_off(house: House) -> None:
     with house.desk.page() as (page, _):
         page.goto("/account")
