@@ -68,7 +68,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     rollupOptions: {
-      input: [join(ASSETS, "core.ts"), ...["compare", "guide", "workers"].map((page) => join(ASSETS, `css/${page}.css`))],
+      input: [join(ASSETS, "core.ts"), ...["compare", "guide", "report", "teams", "workers"].map((page) => join(ASSETS, `css/${page}.css`))],
     },
   },
 });
