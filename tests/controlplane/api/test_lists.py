@@ -105,3 +105,15 @@ def test_a_longer_list_takes_no_more_queries(people: People, room: str) -> None:
             asked[name].append(len(queries))
     assert asked["api"][1] == asked["api"][-1]
     assert asked["page"][1] == asked["page"][-1]
+
+
+FILTERED = ("jobs", "datasets", "models", "evaluations", "endpoints", "audit", "members")
+
+
+@pytest.mark.parametrize("page", [*(f"/w/acme/{name}?q=nothing-has-this" for name in FILTERED), "/inbox?show=unread"])
+def test_a_list_that_a_filter_has_emptied_offers_to_clear_it(people: People, page: str) -> None:
+    browser = people.alice.in_browser()
+    address = page.partition("?")[0]
+    clear = f'<a class="link" href="{address}">Clear filters</a>'
+    assert clear in browser.get(page).body.decode()
+    assert clear not in browser.get(address).body.decode()
