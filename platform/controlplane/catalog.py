@@ -23,11 +23,6 @@ def base_models(spec: type[Spec]) -> list[dict[str, Any]]:
     return [model.public() for model in base_models_for(spec)]
 
 
-def base_model_folder(spec: type[Spec], identifier: str) -> str | None:
-    """The local folder of a catalogue model, for the order; None when the catalogue has no such id for this recipe."""
-    return next((str(model.folder) for model in base_models_for(spec) if model.id == identifier), None)
-
-
 def recipe_for_model(task: str, config: dict[str, Any]) -> str | None:
     """The recipe whose `serve.py` answers for a brought model of this task, judged by config.json's `model_type`."""
     kind = config.get("model_type")

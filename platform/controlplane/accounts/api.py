@@ -6,16 +6,6 @@ from pydantic import Field
 from controlplane.accounts.models import User
 
 
-class PersonOut(Schema):
-    id: str
-    email: str
-    name: str
-    language: str
-    theme: str
-    timezone: str
-    keys: bool
-
-
 class PersonIn(Schema):
     """Any of them; what is left out stays."""
 

@@ -91,12 +91,6 @@ def results(jobs: list[Job], base: Job, take: str) -> list[Row]:
     return [*(row for row in rows if any(cell.raw is not None for cell in row.cells)), row._replace(cells=live)]
 
 
-def _so_far(jobs: list[Job], cells: list[Cell]) -> list[Cell]:
-    """A time that still runs is no better than one that has ended."""
-    note = _("so far")
-    return [cell if job.state in FINAL else cell._replace(note=note, star=False, delta="") for job, cell in zip(jobs, cells, strict=True)]
-
-
 def _importance(key: str) -> tuple[int, int, str]:
     part, _sep, name = key.partition("/")
     parts, names = ("test", "eval", "validation", "train"), ("loss", "accuracy", "f1_macro", "perplexity", "bits_per_char")
