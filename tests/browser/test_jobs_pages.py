@@ -122,6 +122,11 @@ def test_the_parts_of_a_live_job_follow_its_events(house: House) -> None:
         expect(page.locator(OVERVIEW).first).to_be_visible(timeout=120_000)
         expect(page).to_have_title(re.compile(rf"^\d+ % · #{job} followed"), timeout=60_000)
         expect(page.locator("#job-tabs .n").first).to_be_visible(timeout=60_000)
+        behind = house.start(recipe="text-classification/finetune", name="behind it")["id"]
+        house.end(behind)  # before its turn came
+        with page.context.new_page() as other:
+            other.goto(f"{house.home}/jobs/{behind}/metrics")
+            expect(other.locator("metric-charts .empty")).to_have_text("No figures were recorded before the end.")
         page.get_by_role("button", name="Stop", exact=True).click()
         page.get_by_role("menuitem", name=re.compile("Stop and keep")).click()
         expect(page.locator(".page-head .badge", has_text="Stopped")).to_be_visible(timeout=60_000)

@@ -1,11 +1,11 @@
-// <metric-charts data-url | data-sources>: all charts of a job, or of several beside each other, with one toolbar; hover and zoom
+// <metric-charts data-url | data-sources data-ended>: all charts of a job, or of several beside each other, with one toolbar; hover and zoom
 // are shared, live points never reset either, and only what is on screen is drawn.
 import uPlot from "uplot";
 import { Chart, type View } from "../lib/chart";
 import { chartMenu } from "../lib/chartmenu";
 import { h, wordsOf } from "../lib/dom";
 import { fetchJson } from "../lib/http";
-import type { JobEvent } from "../lib/live";
+import { ends, type JobEvent } from "../lib/live";
 import { Curves, type Source } from "../lib/curves";
 import { ChartTools } from "../lib/charttools";
 
@@ -63,7 +63,9 @@ class MetricCharts extends HTMLElement {
 
   #live(batch: JobEvent[]): void {
     // A chart redraws at most ten times a second, however fast points come.
-    if (this.#curves.extend(batch) && !this.#timer)
+    const over = !this.#curves.several && batch.some(ends);
+    if (over) this.dataset.ended = "";
+    if ((this.#curves.extend(batch) || over) && !this.#timer)
       this.#timer = window.setTimeout(() => {
         this.#timer = 0;
         this.#draw();
@@ -89,7 +91,8 @@ class MetricCharts extends HTMLElement {
       else this.#stale.add(name);
     }
     this.#grid.querySelector(".empty")?.remove();
-    if (!wanted.size) this.#grid.append(h("p", { class: "meta empty" }, this.#words(groups.size ? "no_match" : "none")));
+    const none = "ended" in this.dataset ? "never" : "none";
+    if (!wanted.size) this.#grid.append(h("p", { class: "meta empty" }, this.#words(groups.size ? "no_match" : none)));
   }
 
   #make(name: string): Chart {

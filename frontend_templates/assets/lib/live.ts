@@ -18,6 +18,11 @@ export interface LiveHooks {
 const FINAL_CLOSES = new Set([1008, 4401, 4404]);
 const FINAL_STATES = new Set(["succeeded", "failed", "cancelled"]);
 
+/** Whether with this event a job is over. */
+export function ends(event: JobEvent): boolean {
+  return event.type === "state" && FINAL_STATES.has(String(event.data.state));
+}
+
 export class JobSocket {
   #socket: WebSocket | null = null;
   #waiting: JobEvent[] = [];
@@ -66,7 +71,7 @@ export class JobSocket {
   #take(event: JobEvent): void {
     if (typeof event.cursor !== "number" || event.cursor <= this.cursor) return;
     this.cursor = event.cursor;
-    if (event.type === "state") this.#ended = FINAL_STATES.has(String(event.data.state));
+    if (event.type === "state") this.#ended = ends(event);
     this.#waiting.push(event);
     // A hidden tab gets no animation frames; a timer keeps its backlog bounded.
     this.#frame ||= document.hidden ? window.setTimeout(() => this.#flush(), 250) : requestAnimationFrame(() => this.#flush());

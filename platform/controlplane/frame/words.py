@@ -93,6 +93,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "png": _("Save as PNG"),
         "csv": _("Save as CSV"),
         "none": _("No figures yet. They appear here while the job runs."),
+        "never": _("No figures were recorded before the end."),
         "sentence": _("%(name)s went from %(from)s to %(to)s over %(steps)s steps. Arrow keys move the cursor."),
         "newer": _("Newer"),
         "older": _("Older"),
