@@ -140,6 +140,32 @@ def test_the_bell_tells_what_ended_and_leads_there(house: House) -> None:
         expect(page.locator(".bell")).to_have_attribute("data-unread", "0")
 
 
+TOLD = """
+window.told = [];
+window.Notification = new Proxy(Notification, { construct: (_, [title]) => (told.push(title), {}) });
+Object.defineProperty(document, "hidden", { get: () => window.away === true });
+"""
+
+
+def test_the_browser_itself_tells_who_asked_for_it(house: House) -> None:
+    with house.desk.page(permissions=["notifications"]) as (page, _):
+        page.add_init_script(TOLD)
+        page.clock.install()
+        page.goto("/account/notifications")
+        page.get_by_label("Show a notification when Slipway is not in view").check()
+        page.reload()
+        expect(page.get_by_label("Show a notification when Slipway is not in view")).to_be_checked()
+        for name in ("before it looked", "while it was away"):
+            job = house.start(recipe="text-classification/majority", name=name, model_name=name.replace(" ", "-"))["id"]
+            house.api.wait(f"…/jobs/{job}")
+            with page.expect_response(lambda answer: "unread=true" in answer.url):
+                page.clock.run_for(31_000)
+            page.evaluate("away = true")
+        expect(page.locator("#live")).to_contain_text(f"#{job}")
+        (told,) = page.evaluate("told")
+        assert f"while it was away #{job} has finished" in told
+
+
 def test_what_is_revoked_can_be_taken_back_for_ten_seconds(house: House) -> None:
     made = house.api.post("…/invitations", {"email": "undo@example.org", "role": "viewer"})
     with house.desk.page(size=NARROW) as (page, _):
