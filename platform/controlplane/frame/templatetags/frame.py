@@ -137,12 +137,6 @@ def get(mapping: Mapping[str, Any] | None, key: Any) -> Any:
 
 
 @register.filter
-def plain(value: Any) -> bool:
-    """Whether it can be shown in one line: neither nothing nor a list or table."""
-    return value is not None and not isinstance(value, list | dict)
-
-
-@register.filter
 def percent(part: float | None, whole: float | None = 1) -> float:
     """part of whole in percent, 0 to 100."""
     return round(min(100.0, max(0.0, 100 * part / whole)), 2) if part and whole else 0.0
