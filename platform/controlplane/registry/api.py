@@ -20,6 +20,7 @@ from controlplane.registry import cards, download, services
 from controlplane.registry.answers import Cell
 from controlplane.registry.cards import CARD_MAX
 from controlplane.registry.models import Model, ModelVersion, Prediction
+from controlplane.registry.quality import MOST
 from controlplane.registry.schemas import evaluation_json, files_json, model_json, prediction_json, version_json, with_variants
 from controlplane.workspaces.access import needs
 from workers.contract.orders import Hub
@@ -67,7 +68,7 @@ class ModelChange(Schema):
     reaches (101 % of a metric that is better the smaller it is)."""
 
     model_config = {"extra": "forbid"}
-    quality_limit: float | None = Field(ge=0, le=1e9, allow_inf_nan=False)
+    quality_limit: float | None = Field(ge=0, le=MOST, allow_inf_nan=False)
 
 
 class CardIn(Schema):

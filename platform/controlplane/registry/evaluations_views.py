@@ -16,8 +16,8 @@ from controlplane.frame.pages import asked, page
 from controlplane.jobs import services as jobs
 from controlplane.jobs.models import Job
 from controlplane.paging import listing
-from controlplane.registry import answers, report, report_views, starting
-from controlplane.registry.models import Evaluation, ModelVersion, Prediction
+from controlplane.registry import answers, report, report_views, starting, variants_views
+from controlplane.registry.models import Evaluation, ModelVersion, Prediction, Variant
 from controlplane.registry.schemas import prediction_json
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
@@ -95,6 +95,8 @@ def choices(workspace: Any) -> dict[str, Any]:
 @slots.panel("evaluation")
 def of_job(request: HttpRequest, job: Job) -> slots.Card:
     """What an evaluating job measured; of a training job, how its newest model does and where else it was measured."""
+    if job.kind == "optimize":
+        return _variants(request, job)
     own = of_workspace(job.workspace).filter(job=job).defer(None).select_related("version__model__workspace", "job").first()
     version = own.version if own else ModelVersion.objects.filter(job=job).select_related("model").order_by("-version").first()
     rows = list(of_workspace(job.workspace).filter(version=version).order_by("-created_at")[:20]) if version else []
@@ -111,6 +113,14 @@ def of_job(request: HttpRequest, job: Job) -> slots.Card:
         "rows": [shown(row) for row in rows],
     }
     return slots.Card("registry/job_evaluation.html", context)
+
+
+def _variants(request: HttpRequest, job: Job) -> slots.Card:
+    """What an optimising job made, beside the version itself and its other variants."""
+    made = Variant.objects.filter(job=job).select_related("version__model__workspace").first()
+    version = made.version if made else None
+    context = variants_views.context(version, failed=False) if version else {}
+    return slots.Card("registry/job_variants.html", {**context, "version": version, "made": made})
 
 
 @jobs.users_hook

@@ -8,6 +8,7 @@ from controlplane import catalog
 from controlplane.audit.services import record
 from controlplane.registry.models import Model, ModelVersion, Variant
 
+MOST = 1e9
 LOSS = 0.01  # of the reference's value, that a variant may lose where the model has no limit of its own
 
 

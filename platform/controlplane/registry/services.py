@@ -17,7 +17,7 @@ from controlplane.registry.making import register_checkpoint, training_ended
 from controlplane.registry.models import Model, ModelVersion
 from controlplane.registry.prediction import predict, prediction_ended
 from controlplane.registry.quality import set_quality_limit
-from controlplane.registry.variants import LIVE_REVISIONS, delete_variant, find_variant, optimisation_ended, optimize, served
+from controlplane.registry.variants import LIVE_REVISIONS, delete_variant, find_variant, optimisation_ended, optimize, served, serving
 from controlplane.registry.versions import find_version, ref, require_ready
 from workers.contract.states import FINAL
 
@@ -42,6 +42,7 @@ __all__ = [
     "register_checkpoint",
     "require_ready",
     "served",
+    "serving",
     "set_quality_limit",
     "training_ended",
     "used_by",

@@ -40,7 +40,7 @@ def the_variant(request: HttpRequest, name: str, number: int, variant: str) -> V
 @router.post("/models/{name}/versions/{n}/variants", summary="Make a variant of a version and measure both", response={202: Any})
 @needs("editor", scope="write")
 def optimize(request: HttpRequest, response: HttpResponse, ws: str, name: str, n: int, body: OptimizeIn) -> Any:
-    """`int8` keeps the weights of linear layers in 8 bits, for processors; `bf16` keeps all weights in half the bytes. The recipe says
+    """`int8` keeps the weights of large layers in 8 bits, for CPUs; `bf16` keeps all weights in half the bytes. The recipe says
     which of them its models can have. Problem 409 `variant_exists` while there is one that did not fail."""
     made = services.optimize(version=the_version(request, name, n), user=request.user, **body.dict())
     job = made.job

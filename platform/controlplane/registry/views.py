@@ -18,7 +18,7 @@ from controlplane.frame import slots
 from controlplane.frame.pages import asked, done, page, sorry, wrong_fields
 from controlplane.limits import limit
 from controlplane.paging import listing
-from controlplane.registry import cards, measured, report, report_views, services, starting
+from controlplane.registry import cards, measured, report, report_views, services, starting, variants_views
 from controlplane.registry.api import the_model, the_version, visible
 from controlplane.registry.card import for_reader
 from controlplane.registry.card_views import card
@@ -37,7 +37,7 @@ HUBS: tuple[tuple[Hub, Any], ...] = (
     ("mirror", gettext_lazy("Mirror of Hugging Face")),
 )
 BY_NUMBER = {"version": "version"}
-TABS = ("report", "card", "files", "predictions", "lineage", "versions")
+TABS = ("report", "card", "files", "variants", "predictions", "lineage", "versions")
 
 
 @require_GET
@@ -100,7 +100,7 @@ def new(request: HttpRequest, ws: str) -> HttpResponse:
 
 
 @require_GET
-@needs("viewer", query=(*report_views.QUERY, "cursor"))
+@needs("viewer", query=(*report_views.QUERY, "cursor", "edit"))
 def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report") -> HttpResponse:
     if tab not in TABS:
         raise Http404
@@ -123,7 +123,9 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
         "thread": _thread(request, found),
         **(report_views.context(request, found) if tab == "report" else {}),
         "evaluations": _evaluations(found) if tab == "report" else [],
-        **(starting.offered(request.workspace) if tab in ("report", "predictions") else {}),  # type: ignore[attr-defined]
+        **variants_views.context(found, failed=tab == "variants"),
+        "editing": request.GET.get("edit") == "limit",
+        **(starting.offered(request.workspace) if tab in ("report", "predictions", "variants") else {}),  # type: ignore[attr-defined]
         "predictions": [prediction_json(row) | {"row": row} for row in _predictions(found)] if tab == "predictions" else [],
         "prediction_count": found.predictions.count(),
         "card": card(found.edited_card if found.edited_at else for_reader(found.card, found.task, found.recipe)) if tab == "card" else "",

@@ -7,11 +7,12 @@ from controlplane import artifacts
 from controlplane.data.intake import workspace_bytes
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.jobs.models import Job
-from controlplane.registry.models import ModelVersion, Variant
+from controlplane.registry.models import Model, ModelVersion, Variant
 
 from tests.controlplane.registry.conftest import Bench
-from tests.people import People
+from tests.people import People, Person
 
+PAGE = "/w/acme/models/clf/1"
 AT = "…/models/clf/versions/1/variants"
 SMALL = {"config.json": b"{}", "model.safetensors": b"8" * 100}
 
@@ -151,3 +152,89 @@ def test_a_try_that_failed_gives_way_to_the_next(version: ModelVersion, bench: B
     assert (made["state"], made["error"]) == ("ready", None)
     actions = [event["action"] for event in people.alice.get("…/audit").body["items"]]
     assert {"optimize.start", "model.variant_ready"} <= set(actions)
+
+
+def see(person: Person, path: str) -> str:
+    answer = person.in_browser().http.get(path)
+    assert answer.status_code == 200, answer
+    return " ".join(answer.content.decode().split())
+
+
+def send(person: Person, path: str, **form: str) -> str:
+    """A form of the page; where it led to."""
+    browser = person.in_browser()
+    browser.http.handler.enforce_csrf_checks = False
+    answer = browser.http.post(f"{PAGE}/{path}", form)
+    assert answer.status_code == 302, answer
+    return str(answer["Location"])
+
+
+def test_the_page_makes_one_follows_it_and_sets_it_beside_its_version(version: ModelVersion, bench: Bench, people: People) -> None:
+    empty = see(people.charlie, f"{PAGE}/variants")
+    assert '<button role="menuitem" name="variant" value="int8"><span><b class="font-medium">Quantise to int8</b>' in empty
+    assert "No variants yet" in empty
+    assert 'id="variants"' not in see(people.charlie, PAGE)
+    assert send(people.charlie, "optimise", variant="int8") == f"{PAGE}/variants"
+    job = Job.objects.get(kind="optimize")
+    making = see(people.charlie, f"{PAGE}/variants")
+    assert 'id="variants" hx-get="/w/acme/models/clf/1/variants" hx-trigger="every 2s"' in making
+    assert f'href="/w/acme/jobs/{job.number}">#{job.number}</a>' in making
+    assert f"Job #{job.number} is making it." in making
+    ended(bench, job, f1=0.892)
+    for path in (PAGE, f"{PAGE}/variants"):
+        page = see(people.alice, path)
+        row = page[page.index('id="variant-') : page.index("</tr>", page.index('id="variant-'))]
+        for figure in (">0.5<", ">21<", ">27.3<", ">47.6<", ">0.892<", ">−0.008<", "Within limit", "?model=clf@1&amp;variant=int8"):
+            assert figure in row, figure
+        assert "Quality limit: Macro F1 at least 0.891" in page
+        assert "Measured on the same CPU, 8 threads, one row at a time. Quality over all 60 rows of reviews v1 · test." in page
+        assert 'hx-trigger="every 2s"' not in page[page.index('id="variants"') :]
+    assert 'Variants <span class="n">2</span>' in page
+    assert "Open variants" in see(people.alice, f"/w/acme/jobs/{job.number}")
+    assert send(people.charlie, "limit", limit="0.895", tab="report") == PAGE
+    assert "Below your limit" in see(people.alice, PAGE)
+    assert send(people.charlie, "limit", limit="nan", tab="variants") == f"{PAGE}/variants"
+    assert send(people.charlie, "limit", limit="") == f"{PAGE}/variants"
+    assert Model.objects.get().quality_limit is None
+    assert send(people.charlie, "variants/int8/delete") == f"{PAGE}/variants"
+    assert "No variants yet" in see(people.charlie, f"{PAGE}/variants")
+    assert "What it made was deleted" in see(people.alice, f"/w/acme/jobs/{job.number}")
+
+
+def test_a_page_says_why_one_failed_and_offers_another_try(version: ModelVersion, bench: Bench, people: People) -> None:
+    ended(bench, asked(people), files={"model.pt": b"x"})
+    page = see(people.charlie, f"{PAGE}/variants")
+    for words in (
+        "Save the weights as safetensors",
+        "Try again",
+        'aria-label="Remove int8"',
+        '<input type="hidden" name="split" value="test">',
+    ):
+        assert words in page, words
+    assert "Variants</a>" in page, "a try that came to nothing does not count"
+    assert send(people.charlie, "optimise", variant="int8", dataset="none@1") == f"{PAGE}/variants"
+    assert Variant.objects.get().state == "failed", "what cannot be started takes nothing away"
+
+
+def test_who_may_not_sees_all_the_same(version: ModelVersion, bench: Bench, people: People) -> None:
+    ended(bench, asked(people))
+    viewer = people.member("vera", "viewer")
+    page = see(viewer, f"{PAGE}/variants")
+    assert "Within limit" in page
+    for absent in ("optimise-menu", "make-variant", "variant=int8", "quality-limit", "Delete int8"):
+        assert absent not in page, absent
+    for path in ("optimise", "limit", "variants/int8/delete"):
+        browser = viewer.in_browser()
+        browser.http.handler.enforce_csrf_checks = False
+        assert browser.http.post(f"{PAGE}/{path}", {"variant": "bf16"}).status_code == 403, path
+
+
+def test_a_kind_of_model_without_variants_says_so(version: ModelVersion, people: People) -> None:
+    ModelVersion.objects.update(recipe="text-classification/majority")
+    page = see(people.charlie, f"{PAGE}/variants")
+    assert 'disabled title="Models of this kind have no variants."' in page
+    assert "make them neither smaller nor faster" in page
+    ModelVersion.objects.update(recipe=version.recipe, lineage={})
+    page = see(people.charlie, PAGE)
+    assert f'<a class="btn" href="{PAGE}/variants">' in page, "what it is measured on has to be chosen"
+    assert "optimise-menu" not in page
