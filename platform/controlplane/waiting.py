@@ -20,7 +20,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from controlplane.limits import limit
 
-UNSETTLED = frozenset({"queued", "starting", "running", "cancelling", "preparing", "importing", "deploying", "uploading"})
+UNSETTLED = frozenset({"queued", "starting", "running", "cancelling", "preparing", "importing", "deploying", "uploading", "optimising"})
 STEPS = (0.05, 0.05, 0.1, 0.1, 0.2, 0.2, 0.3, 0.5)
 
 
