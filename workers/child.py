@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from workers import inputs, sandbox
 from workers.contract.home import ROOT, runtime_dir, slipway_home
 from workers.contract.names import MiB
-from workers.contract.orders import EvaluateWork, Order, PredictWork, ServeWork, TrainWork
+from workers.contract.orders import EvaluateWork, OptimizeWork, Order, PredictWork, ServeWork, TrainWork
 from workers.contract.recipe import Spec, UserError
 from workers.door import UPDATE_HINT
 from workers.events import EventWriter
@@ -74,13 +75,15 @@ def _dispatch(order: Order, folder: RunFolder) -> dict[str, Any]:
         return _train(order, order.work, folder)
     if isinstance(order.work, EvaluateWork):
         return _evaluate(order, order.work, folder)
+    if isinstance(order.work, OptimizeWork):
+        return _optimize(order, order.work, folder)
     if isinstance(order.work, PredictWork):
         return _predict(order, order.work, folder)
     raise UserError("unknown_kind", f"this worker does not know orders of kind {order.work.kind!r}", "Update the worker host.")
 
 
 def _module(recipe: str, part: str) -> Any:
-    """`train.py` or `serve.py` of a recipe of the index; never a name from elsewhere."""
+    """`train.py`, `serve.py` … of a recipe of the index; never a name from elsewhere."""
     if recipe not in FOLDER_OF:
         raise UserError("unknown_recipe", f"this worker does not know the recipe {recipe!r}", "Update the worker host.")
     return import_module(f"workers.recipes.{FOLDER_OF[recipe]}.{part}")
@@ -122,6 +125,15 @@ def _evaluate(order: Order, work: EvaluateWork, folder: RunFolder) -> dict[str, 
     measure: Callable[..., dict[str, Any]] = _module(work.recipe, "train").evaluate
     answer = measure(run, work.split, folder.inputs / "model")
     return {"metrics": answer.get("metrics") or {}, "report": answer.get("report") or {}}
+
+
+def _optimize(order: Order, work: OptimizeWork, folder: RunFolder) -> dict[str, Any]:
+    from workers import optimising
+
+    run = FolderRun(folder, order)
+    _obey_stop(run)
+    _seed(0)
+    return optimising.optimise(run, work, partial(_module, work.recipe), folder.inputs / "model")
 
 
 def _predict(order: Order, work: PredictWork, folder: RunFolder) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from workers import checkpoints
 from workers.contract.names import MiB
-from workers.contract.orders import EvaluateWork, Order, PredictWork, TrainWork
+from workers.contract.orders import EvaluateWork, OptimizeWork, Order, PredictWork, TrainWork
 from workers.contract.recipe import UserError
 from workers.events import EventWriter
 from workers.folder import RunFolder, read_json
@@ -26,7 +26,7 @@ class FolderRun:
 
     def __init__(self, folder: RunFolder, order: Order) -> None:
         work = order.work
-        if not isinstance(work, TrainWork | EvaluateWork | PredictWork):
+        if not isinstance(work, TrainWork | EvaluateWork | OptimizeWork | PredictWork):
             raise TypeError(f"an order of kind {work.kind} has no run")
         self._folder, self._work = folder, work
         self.folder, self.model_dir, self.evaluation_dir = folder.path, folder.model, folder.evaluation

@@ -188,5 +188,5 @@ def test_blocks_cover_every_token_once() -> None:
 
 
 def test_context_is_read_from_any_config(trained: tuple[FakeRun, dict[str, float]]) -> None:
-    assert model.context_of(model.opened(trained[0].model_dir)[0]) == 32
+    assert model.context_of(model.opened(trained[0].model_dir)) == 32
     assert generate.Sampling(1).do_sample

@@ -22,8 +22,7 @@ from transformers import (
 )
 
 from workers.contract.recipe import UserError
-from workers.lib import images
-from workers.lib.device import moved
+from workers.lib import images, variants
 from workers.lib.said import said
 from workers.recipes.image_classification_finetune.spec import ImageClassificationFinetune
 
@@ -102,13 +101,10 @@ def opened(folder: Path, **overrides: Any) -> PreTrainedModel:
         config = AutoConfig.from_pretrained(str(folder), **SAFE)
         for name, value in overrides.items():
             setattr(config, name, value)
-        model: PreTrainedModel = AutoModelForImageClassification.from_pretrained(
-            str(folder), config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True, **SAFE
-        )
+        return variants.opened(AutoModelForImageClassification, folder, config, ignore_mismatched_sizes=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "Bring a Hugging Face folder of an image model (ResNet, EfficientNet, ViT, …) with config.json and model.safetensors."
         raise UserError("bad_base_model", f"the model cannot be opened as an image classifier: {said(error, folder)}", hint) from error
-    return model
 
 
 def processor_of(folder: Path) -> Any:
@@ -148,8 +144,9 @@ class Classifier:
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "Classifier":
         """From a model folder. Raises UserError `bad_base_model`."""
-        model = moved(opened(folder), device, pictures=True).eval()  # type: ignore[no-untyped-call]
-        labels = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
+        model = variants.placed(opened(folder), folder, device, torch.float32, pictures=True)
+        config: Any = model.config
+        labels = [str(config.id2label[index]) for index in range(config.num_labels)]
         return cls(model, preparation_of(folder, 0), labels)
 
     def save(self, folder: Path) -> None:
@@ -162,5 +159,5 @@ class Classifier:
 
     def logits(self, split: images.Split, batch: NDArray[np.int64]) -> torch.Tensor:
         """(rows, classes) of the given rows, as they are."""
-        found: torch.Tensor = self.model(pixel_values=self.tensor(split.pixels[batch])).logits
+        found: torch.Tensor = self.model(pixel_values=self.tensor(split.pixels[batch]).to(self.model.dtype)).logits
         return found

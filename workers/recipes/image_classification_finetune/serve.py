@@ -12,7 +12,7 @@ from PIL import Image
 
 from workers.contract.recipe import Item, UserError
 from workers.lib import device as devices
-from workers.lib import images, request
+from workers.lib import images, request, variants
 from workers.recipes.image_classification_finetune import model
 from workers.recipes.image_classification_finetune.spec import ImageClassificationFinetune, ImageClassificationParameters
 
@@ -24,9 +24,9 @@ class ImageClassifier:
     """Items hold prepared pictures, (3, height, width) float32; a result is [{label, score}], best first."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        self.model = devices.moved(model.opened(folder), device).eval()  # type: ignore[no-untyped-call]
+        self.model = variants.placed(model.opened(folder), folder, device, torch.float32)
         self.processor = model.processor_of(folder)
-        config = self.model.config
+        config: Any = self.model.config
         self.labels = [str(config.id2label[index]) for index in range(config.num_labels)]
         self.default = "sigmoid" if config.problem_type == "multi_label_classification" or config.num_labels == 1 else "softmax"
 
@@ -47,7 +47,7 @@ class ImageClassifier:
         results: list[Any] = []
         for at in range(0, len(items), ROWS):
             part = items[at : at + ROWS]
-            values = torch.from_numpy(np.stack([item.value for item in part])).to(self.model.device)
+            values = torch.from_numpy(np.stack([item.value for item in part])).to(self.model.device, self.model.dtype)
             logits = self.model(pixel_values=values).logits.float().cpu()
             results += [self._answer(row, item.options) for row, item in zip(logits, part, strict=True)]
         return results

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workers.contract.recipe import Bases, Column, Preset, Spec, Words, knob
+from workers.contract.recipe import Bases, Column, Preset, Spec, Variant, Words, knob
 from workers.lib import checks, knobs
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAF0lEQVR42mNgQAL//zMwMDDBeMQw4AAAdjsCCa0quowAAAAASUVORK5CYII="
@@ -61,6 +61,7 @@ class ImageClassificationFinetune(Spec):
     request: ClassVar[type[BaseModel]] = ImageClassificationRequest
     response: ClassVar[Any] = list[ImageClassificationScore] | list[list[ImageClassificationScore]]
     example: ClassVar[dict[str, Any]] = {"inputs": PIXEL, "parameters": {"top_k": 3}}
+    variants: ClassVar[tuple[Variant, ...]] = ("bf16",)  # int8 is of linear layers: networks made of convolutions have next to none
     main_metric: ClassVar[str] = "eval/f1_macro"
 
     architecture: Literal["resnet", "efficientnet", "vit"] = knob(

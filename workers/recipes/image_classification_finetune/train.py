@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from workers.contract.recipe import Run
-from workers.lib import answers, classify, device, images, labels, loop, metrics, plan
+from workers.lib import answers, classify, device, images, labels, loop, metrics, plan, variants
 from workers.recipes.image_classification_finetune import model
 from workers.recipes.image_classification_finetune.spec import ImageClassificationFinetune
 
@@ -160,5 +160,5 @@ def evaluate(run: Run, split: str, folder: Path) -> dict[str, Any]:
     place = device.prepare(run.device, run.threads)
     classifier = model.Classifier.load(folder, place)
     pictures = images.read(run, split, classifier.preparation.size, classifier.labels, run.fresh_folder("pictures"))
-    found = measure(run, classifier, pictures, device.resolve_precision("auto", place))
+    found = measure(run, classifier, pictures, variants.precision(folder, place))
     return {"metrics": metrics.headline(found, "test"), "report": {"split": split, **found}}

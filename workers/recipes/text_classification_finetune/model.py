@@ -21,14 +21,13 @@ from transformers import (
 )
 
 from workers.contract.recipe import UserError
-from workers.lib.device import moved, serving_dtype
+from workers.lib import variants
 from workers.lib.said import said
 from workers.lib.text import Rows, padded
 from workers.recipes.text_classification_finetune.spec import TextClassificationFinetune
 
 FREEZE_FROM = 100_000  # entries of a vocabulary
 E5_VOCABULARY = 250_037  # of the multilingual e5 models that are BERTs
-LARGE = 30_000_000  # weights from which on serving in fp32 is too slow
 MAX_LENGTH = 512  # tokens, for a model that says nothing
 OFFSET_FAMILY = ("roberta", "xlm-roberta", "camembert", "mpnet")
 SETTINGS = "serving.json"
@@ -82,19 +81,10 @@ def opened(folder: Path, **overrides: Any) -> PreTrainedModel:
         config = AutoConfig.from_pretrained(str(folder), **SAFE)
         for name, value in overrides.items():
             setattr(config, name, value)
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-            str(folder),
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            ignore_mismatched_sizes=True,
-            attn_implementation="sdpa",
-            **SAFE,
-        )
+        return variants.opened(AutoModelForSequenceClassification, folder, config, ignore_mismatched_sizes=True, attn_implementation="sdpa")
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "Bring a Hugging Face folder of an encoder (BERT, RoBERTa, XLM-R, …) with config.json and model.safetensors."
         raise UserError("bad_base_model", f"the base model cannot be opened as a text classifier: {said(error, folder)}", hint) from error
-    return model
 
 
 def from_base(folder: Path, labels: list[str], spec: TextClassificationFinetune) -> PreTrainedModel:
@@ -162,13 +152,12 @@ class Classifier:
         Raises UserError `bad_base_model`.
         """
         settings = _json(folder / SETTINGS)
-        model = opened(folder)
-        large = sum(weight.numel() for weight in model.parameters()) > LARGE
-        model = moved(model, device, dtype or (serving_dtype(device) if large else torch.float32)).eval()  # type: ignore[no-untyped-call]
+        model = variants.placed(opened(folder), folder, device, dtype)
         tokenizer = tokenizer_of(folder)
         wanted = int(settings.get("max_length") or min(tokenizer.model_max_length, MAX_LENGTH))
-        labels = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
-        return cls(model, tokenizer, labels, longest(model.config, wanted), str(settings.get("text_prefix") or ""))
+        config: Any = model.config
+        labels = [str(config.id2label[index]) for index in range(config.num_labels)]
+        return cls(model, tokenizer, labels, longest(config, wanted), str(settings.get("text_prefix") or ""))
 
     def save(self, folder: Path) -> None:
         """A Hugging Face folder of safetensors, and beside it how texts were prepared."""

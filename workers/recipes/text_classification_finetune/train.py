@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from workers.contract.recipe import Run
-from workers.lib import answers, classify, device, labels, loop, metrics, plan, text, vocabulary
+from workers.lib import answers, classify, device, labels, loop, metrics, plan, text, variants, vocabulary
 from workers.recipes.text_classification_finetune import data, explain, model
 from workers.recipes.text_classification_finetune.spec import TextClassificationFinetune
 
@@ -172,5 +172,5 @@ def evaluate(run: Run, split: str, folder: Path) -> dict[str, Any]:
     place = device.prepare(run.device, run.threads)
     classifier = model.Classifier.load(folder, place, torch.float32)
     rows = data.read(run, split, classifier)
-    found = measure(run, classifier, split, rows, device.resolve_precision("auto", place))
+    found = measure(run, classifier, split, rows, variants.precision(folder, place))
     return {"metrics": metrics.headline(found, "test"), "report": {"split": split, **found}}

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     GenerationConfig,
@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from workers.contract.recipe import UserError
+from workers.lib import variants
 from workers.lib.said import said
 from workers.recipes.text_generation_pretrain.spec import TextGenerationPretrain
 
@@ -75,19 +76,27 @@ def add_dropout(model: PreTrainedModel, share: float) -> None:
             module.register_forward_hook(drop)
 
 
-def opened(
-    folder: Path,
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A causal language model and its tokenizer from a local folder of safetensors. Raises UserError `bad_model`."""
+def opened(folder: Path) -> PreTrainedModel:
+    """A causal language model from a local folder of safetensors. Raises UserError `bad_model`."""
+    try:
+        config = AutoConfig.from_pretrained(str(folder), **SAFE)
+        return variants.opened(AutoModelForCausalLM, folder, config, attn_implementation="sdpa")
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise unopened(error, folder) from error
+
+
+def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer beside it. Raises UserError `bad_model`."""
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder), **SAFE)
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa", **SAFE
-        )
     except (OSError, ValueError, KeyError, ImportError) as error:
-        hint = "The folder must hold config.json, model.safetensors and tokenizer.json of a causal language model."
-        raise UserError("bad_model", f"the model cannot be opened: {said(error, folder)}", hint) from error
-    return model, tokenizer
+        raise unopened(error, folder) from error
+    return tokenizer
+
+
+def unopened(error: Exception, folder: Path) -> UserError:
+    hint = "The folder must hold config.json, model.safetensors and tokenizer.json of a causal language model."
+    return UserError("bad_model", f"the model cannot be opened: {said(error, folder)}", hint)
 
 
 def context_of(model: PreTrainedModel) -> int:

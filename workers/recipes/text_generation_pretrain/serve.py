@@ -4,18 +4,16 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from workers.contract.recipe import Item, UserError
 from workers.lib import device as devices
-from workers.lib import generate, request
+from workers.lib import generate, request, variants
 from workers.recipes.text_generation_pretrain import model
 from workers.recipes.text_generation_pretrain.spec import ChatMessage, TextGenerationParameters, TextGenerationPretrain
 
 EXAMPLE = TextGenerationPretrain.example
-LARGE = 30_000_000  # weights from which on serving in fp32 is too slow
 ROWS = 32  # sequences of one batch
 
 
@@ -116,7 +114,5 @@ def _first(*values: Any) -> Any:
 def load(folder: Path, device: str, threads: int) -> TextGenerator:
     """Raises UserError `bad_model` when the folder is not a causal language model's."""
     place = devices.prepare(device, threads)
-    network, tokenizer = model.opened(folder)
-    large = sum(weight.numel() for weight in network.parameters()) > LARGE
-    network = devices.moved(network, place, devices.serving_dtype(place) if large else torch.float32)
-    return TextGenerator(network.eval(), tokenizer)  # type: ignore[no-untyped-call]
+    tokenizer = model.tokenizer_of(folder)
+    return TextGenerator(variants.placed(model.opened(folder), folder, place), tokenizer)

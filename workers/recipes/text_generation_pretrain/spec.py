@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workers.contract.recipe import Column, Preset, Spec, Words, knob
+from workers.contract.recipe import Column, Preset, Spec, Variant, Words, knob
 from workers.lib import checks, knobs
 
 NEW_TOKENS_MAX = 4096
@@ -69,6 +69,7 @@ class TextGenerationPretrain(Spec):
     request: ClassVar[type[BaseModel]] = TextGenerationRequest
     response: ClassVar[Any] = list[GeneratedText] | list[list[GeneratedText]]
     example: ClassVar[dict[str, Any]] = {"inputs": "明月", "parameters": {"max_new_tokens": 32, "temperature": 0.8}}
+    variants: ClassVar[tuple[Variant, ...]] = ("int8", "bf16")
     main_metric: ClassVar[str] = "eval/loss"
     main_metric_goal: ClassVar[Literal["max", "min"]] = "min"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workers.contract.recipe import Run
-from workers.lib import device, generate, loop, plan
+from workers.lib import device, generate, loop, plan, variants
 from workers.recipes.text_generation_pretrain import data, model
 from workers.recipes.text_generation_pretrain.spec import TextGenerationPretrain
 
@@ -34,7 +34,7 @@ class Training:
         self.device = device.prepare(run.device, run.threads)
         self.precision = device.resolve_precision(spec.precision, self.device)
         if run.resume:
-            network, self.tokenizer = model.opened(run.resume / "model")
+            network, self.tokenizer = model.opened(run.resume / "model"), model.tokenizer_of(run.resume / "model")
         else:
             self.tokenizer = data.new_tokenizer(run, spec.tokenizer, spec.vocab_size)
             network = model.new_model(self.tokenizer, spec)
@@ -93,7 +93,7 @@ class Training:
         self.sample_steps = self.spec.sample_steps or max(1, int(total) // SAMPLES)
         outcome = loop.fit(self.run, loop.Learner(self.model, self.batches, self.loss, self.evaluate, self.save, self.after_step), how)
         if outcome.best:
-            self.model = device.moved(model.opened(outcome.best)[0], self.device)
+            self.model = device.moved(model.opened(outcome.best), self.device)
         self.save(self.run.model_dir)
         return {} if outcome.stopped else self._finish(outcome.step)
 
@@ -169,8 +169,8 @@ def plan_of(spec: TextGenerationPretrain, precision: str) -> plan.Plan:
 def evaluate(run: Run, split: str, folder: Path) -> dict[str, Any]:
     """{metrics: {test/loss, test/perplexity, test/bits_per_char}, report} of a model folder on one split."""
     place = device.prepare(run.device, run.threads)
-    network, tokenizer = model.opened(folder)
+    network, tokenizer = variants.placed(model.opened(folder), folder, place, torch.float32), model.tokenizer_of(folder)
     tokens = data.pack(run, split, tokenizer, run.fresh_folder("tokens"))
     block = min(model.context_of(network), 1024)
-    found = measure(run, device.moved(network, place), tokenizer, tokens, block, device.resolve_precision("auto", place))
+    found = measure(run, network, tokenizer, tokens, block, variants.precision(folder, place))
     return {"metrics": {f"test/{key}": value for key, value in found.items()}, "report": {"split": split, **found}}
