@@ -129,13 +129,20 @@ def _peaks(jobs: list[Job]) -> dict[int, int]:
 
 
 def settings(jobs: list[Job], base: Job) -> list[Row]:
-    """What was asked: dataset, task, base model, and every setting by its title."""
+    """What was asked: dataset, task, base model, the column that filled each role, and every setting by its title."""
     own: dict[str, list[Any]] = {
         "dataset": [job.dataset for job in jobs],
         "recipe": [job.recipe or job.kind for job in jobs],
         "base": [job.request.get("base_model") for job in jobs],
     }
     rows = [_plain(str(title), key, own[key], jobs.index(base)) for key, title in OWN]
+    read = [job.work.get("columns") or {} for job in jobs]
+    roles = {role: said(column.title) for spec in _specs(jobs) for role, column in spec.columns.items()}
+    for role in [*roles, *sorted({role for columns in read for role in columns} - roles.keys())]:
+        values = [columns.get(role) for columns in read]
+        if any(values):
+            name = _("Column: %(role)s") % {"role": roles.get(role) or called(role)}
+            rows.append(_plain(name, f"column:{role}", values, jobs.index(base)))
     given = [job.work.get("params") or {} for job in jobs]
     fields = dict.fromkeys(field for spec in _specs(jobs) for field in spec.model_fields)  # in the form's order, whatever a database keeps
     asked = dict.fromkeys(key for params in given for key in params)

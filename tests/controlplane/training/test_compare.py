@@ -40,6 +40,16 @@ def test_it_shows_what_differs_against_the_base(alice: Person) -> None:
     assert cells(smallest, "Validation: Loss") == ["1.1", "best of the row 1 ▼ −0.1 better"]
 
 
+def test_the_columns_a_job_read_are_compared(alice: Person) -> None:
+    """What a job learnt from matters most of all that was asked."""
+    for number, text in ((1, "review"), (2, "title"), (3, "review")):
+        Job.objects.filter(number=number).update(work={"params": {}, "columns": {"text": text, "label": "label"}})
+    page = alice.get("/w/acme/compare?jobs=1,2,3").body.decode()
+    assert cells(page, "Column: Text") == ["review", "title differs from the base", "review"]
+    assert "Column: Label" not in page, "both read the same"
+    assert "Settings,Column: Text,review,title" in alice.get("/w/acme/compare.csv?jobs=1,2").body.decode()
+
+
 def test_what_is_written_alike_differs_in_nothing(alice: Person) -> None:
     """16.01 s and 15.98 s are both 16 s: no star, and no change of −0 s."""
     for number, seconds in ((1, 16.01), (2, 15.98)):
