@@ -113,7 +113,7 @@ def _start(endpoint: Endpoint, revision: Revision) -> None:
         kind="serve",
         name=f"Serve {endpoint.name} r{revision.revision}",
         work=work,
-        resources=Resources.model_validate({"memory_bytes": memory_of(version.size_bytes)}),
+        resources=Resources.model_validate({"memory_bytes": memory_of(sum(file.size for file in model.files))}),
         priority=10,
         request={"endpoint": endpoint.name, "revision": revision.revision, "model": revision.model, "variant": revision.variant or None},
         recipe=version.recipe,

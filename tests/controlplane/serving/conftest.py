@@ -30,10 +30,9 @@ class Plane:
     def model(self, name: str = "clf", versions: int = 3, task: str = "text-classification") -> list[ModelVersion]:
         workspace = self.people.alice.workspace
         model = Model.objects.create(workspace=workspace, name=name, task=task, last_version=versions)
-        return [
-            ModelVersion.objects.create(model=model, version=n, state="ready", task=task, recipe=f"{task}/majority", size_bytes=1000)
-            for n in range(1, versions + 1)
-        ]
+        files = [{"name": "model.json", "uri": "ws/1/jobs/1/1/model/model.json", "size": 1000, "sha256": "0" * 64}]
+        fields = {"state": "ready", "task": task, "recipe": f"{task}/majority", "files": files, "size_bytes": 1000}
+        return [ModelVersion.objects.create(model=model, version=n, **fields) for n in range(1, versions + 1)]
 
     def starting(self, endpoint: str = "mood") -> list[Replica]:
         rows = Replica.objects.filter(revision__endpoint__name=endpoint, state="starting").select_related("job", "revision")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from controlplane.registry.models import ModelVersion, Variant
 from controlplane.serving.models import Revision
-from controlplane.serving.reconcile import reconcile
+from controlplane.serving.reconcile import memory_of, reconcile
 from controlplane.serving.routes import route_of
 
 from tests.controlplane.serving.conftest import Plane
@@ -38,6 +38,7 @@ def test_a_variant_is_deployed_beside_its_version(variant: Variant, plane: Plane
     (replica,) = plane.starting()
     assert replica.job is not None
     assert [file["uri"] for file in replica.job.work["model"]["files"]] == [FILE["uri"]]
+    assert replica.job.resources["memory_bytes"] == memory_of(7), "its own size, not its version's"
     plane.ready()
     changed = people.charlie.patch("…/endpoints/mood", {"model": "clf@1", "variant": "fp32", "traffic": {"1": 80, "2": 20}})
     assert changed.status == 200, changed.body
