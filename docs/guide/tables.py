@@ -108,6 +108,8 @@ def recipe(spec: type[Spec], at: int) -> str:
     ]
     if spec.base_architectures:
         facts.insert(4, (say("Base architectures", "基座结构"), " ".join(f"`{kind}`" for kind in spec.base_architectures)))
+    if spec.variants:
+        facts.append((say("Variants", "变体"), " ".join(f"`{name}`" for name in spec.variants)))
     return f"{spec.summary[at]}\n\n{rows(say(('Of it', 'Value'), ('项目', '内容')), facts)}\n{parameters(spec, at)}"
 
 

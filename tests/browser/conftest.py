@@ -1,4 +1,4 @@
-"""One browser and one furnished workspace for all browser tests: a dataset, two models, an endpoint, all made by the public API."""
+"""One browser and one furnished workspace for all browser tests: a dataset, two models, a variant, an endpoint, made by the public API."""
 
 import re
 import sys
@@ -82,7 +82,9 @@ def house(stack: Stack, browser: Browser) -> House:
     assert api.wait(f"…/jobs/{baseline['id']}")["state"] == "succeeded"
     ended = api.wait(f"…/jobs/{tuned['id']}")
     assert ended["state"] == "succeeded", ended["error"]
+    variant = api.post("…/models/tuned/versions/1/variants", {"variant": "int8"})
     assert api.deploy("baseline", "baseline@1")["state"] == "ready"
+    assert api.wait(f"…/jobs/{variant['id']}")["state"] == "succeeded"
     return House(stack, api, house.desk, int(ended["id"]))
 
 

@@ -41,3 +41,23 @@ def test_a_card_is_written_beside_its_preview(house: House) -> None:
         page.get_by_role("link", name="Edit card").click()
         page.get_by_role("button", name="Restore the generated card").click()
         expect(page.locator(".md")).to_contain_text("How to call it")
+
+
+def test_a_variant_is_made_from_the_menu_and_judged_by_the_limit(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto(f"{house.home}/models/tuned/1")
+        page.get_by_role("button", name="Optimise").click()
+        expect(page.get_by_role("menuitem", name="Quantise to int8")).to_be_disabled()
+        page.get_by_role("menuitem", name="Quantise to bf16").click()
+        page.wait_for_url("**/variants")
+        row = page.locator("#variants tr", has=page.get_by_text("bf16", exact=True))
+        expect(row).to_contain_text(re.compile("Within limit|Below your limit"), timeout=60_000)  # came by itself
+        for limit, verdict in (("2", "Below your limit"), ("0", "Within limit"), ("", "")):
+            page.get_by_role("link", name="Edit", exact=True).click()
+            page.get_by_label("Macro F1, at least").fill(limit)
+            page.get_by_role("button", name="Save limit").click()
+            expect(page.get_by_text("The quality limit of tuned has changed.")).to_be_visible()
+            expect(row).to_contain_text(verdict)
+        row.get_by_role("link", name="Deploy bf16").click()
+        expect(page.get_by_label("Model")).to_have_value("tuned@1 bf16")
+    assert house.api.call("DELETE", "…/models/tuned/versions/1/variants/bf16")[0] == 204

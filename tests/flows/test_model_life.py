@@ -178,8 +178,9 @@ def test_stop_start_and_usage(api: Api, reference: str) -> None:
     assert total["rejected"] >= 1
 
 
-def test_a_model_comes_back_as_an_archive(api: Api, reference: str) -> None:
-    """Trained here, downloaded, packed, uploaded by tus, brought, served: the answers are the same."""
+@pytest.fixture(scope="module")
+def words(api: Api) -> str:
+    """A small classifier that has learnt something; its reference."""
     rng = random.Random(2)
     rows = "".join(
         f"{word} {rng.choice(['day', 'night', 'trip'])},{label}\n"
@@ -189,6 +190,11 @@ def test_a_model_comes_back_as_an_archive(api: Api, reference: str) -> None:
     assert api.dataset("words", "words.csv", ("text,label\n" + rows).encode())["state"] == "ready"
     job = api.train(recipe="text-classification/finetune", dataset="words@1", params={"epochs": 1}, model_name="words", seconds=280)
     assert job["state"] == "succeeded", job["error"]
+    return str(job["model"])
+
+
+def test_a_model_comes_back_as_an_archive(api: Api, words: str) -> None:
+    """Trained here, downloaded, packed, uploaded by tus, brought, served: the answers are the same."""
     (measured,) = api.get("…/models/words/versions/1/evaluations")["items"]
     assert measured["metrics"].keys() >= {"test/accuracy", "test/loss", "test/calibration_error"}
     for line in measured["report"]["worst"]:
@@ -211,6 +217,41 @@ def test_a_model_comes_back_as_an_archive(api: Api, reference: str) -> None:
     here, there = (api.predict(name, "lovely trip")[0] for name in ("words", "back"))
     assert [entry["label"] for entry in here] == [entry["label"] for entry in there]
     assert abs(here[0]["score"] - there[0]["score"]) < 0.001
+
+
+def test_a_variant_is_measured_and_answers_beside_its_version(api: Api, words: str) -> None:
+    at = "…/models/words/versions/1/variants"
+    job = api.post(at, {"variant": "int8"})
+    done = api.wait(f"…/jobs/{job['id']}", {"succeeded", "failed"})
+    assert done["state"] == "succeeded", done["error"]
+    made = api.get(f"{at}/int8")
+    assert (made["state"], made["rows"]) == ("ready", 12)
+    assert made["size_bytes"] < made["reference"]["size_bytes"]
+    assert made["metrics"].keys() == made["reference"]["metrics"].keys()
+    assert made["limit"]["metric"] in made["metrics"]
+    assert made["verdict"] in ("within_limit", "below_limit")
+    assert min(each["p50_ms"] for each in (made, made["reference"])) > 0
+    assert api.call("POST", "…/endpoints", {"name": "small", "model": words, "variant": "int8"})[0] == 201
+    assert api.wait("…/endpoints/small", {"ready", "failed"})["state"] == "ready"
+    status, _ = api.call("PATCH", "…/endpoints/small", {"model": words, "traffic": {"1": 50, "2": 50}})
+    assert status == 200
+    assert api.wait("…/endpoints/small", {"ready", "failed"})["state"] == "ready"
+    (variant, small), (itself, whole) = (asked(api, "small", revision) for revision in (1, 2))
+    assert (variant, itself) == ("int8", None)
+    assert [entry["label"] for entry in small] == [entry["label"] for entry in whole]
+    status, problem = api.call("DELETE", f"{at}/int8")
+    assert (status, problem["errors"][0]["msg"]) == (409, "endpoint small")
+    assert api.call("DELETE", "…/endpoints/small")[0] == 204
+    assert api.call("DELETE", f"{at}/int8")[0] == 204
+
+
+def asked(api: Api, endpoint: str, revision: int) -> tuple[str | None, Any]:
+    """(the variant that answered, its answer) of one revision."""
+    headers = {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json", "X-Revision": str(revision)}
+    address = f"{api.base}/v1/endpoints/{api.workspace}/{endpoint}"
+    with urllib.request.urlopen(urllib.request.Request(address, b'{"inputs": "lovely trip"}', headers), timeout=30) as answer:
+        assert answer.headers["X-Model-Version"] == "words@1"
+        return answer.headers["X-Model-Variant"], json.load(answer)[0]
 
 
 def tus(api: Api, data: bytes) -> str:
