@@ -17,6 +17,7 @@ from controlplane.jobs import services as jobs
 from controlplane.jobs.models import Job
 from controlplane.paging import listing
 from controlplane.registry import answers, report, report_views, starting, variants_views
+from controlplane.registry.doubts import doubts
 from controlplane.registry.models import Evaluation, ModelVersion, Prediction, Variant
 from controlplane.registry.schemas import prediction_json
 from controlplane.workspaces.access import needs
@@ -103,11 +104,13 @@ def of_job(request: HttpRequest, job: Job) -> slots.Card:
     whole = reverse("model-version", args=[job.workspace.slug, version.model.name, version.version]) if version else ""
     address = report_views.address(own) if own else whole
     prediction = Prediction.objects.filter(job=job).select_related("job__workspace").first()
+    metrics, doubtful = (own.metrics, doubts(own.report)) if own else (version.metrics if version else {}, None)
     context = {
         "version": version,
         "address": address,
         "prediction": prediction_json(prediction) if prediction else None,
-        "headline": report.headline(own.metrics, {}) if own else report.headline(version.metrics, {}) if version else [],
+        "headline": report.headline(metrics, {}, doubtful),
+        "doubts": doubtful,
         "matrix": report_views.matrix(own, None, answers.Cell()) if own else None,
         "measured": own,
         "rows": [shown(row) for row in rows],

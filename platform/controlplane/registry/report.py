@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.frame.figures import figure, minus
+from controlplane.registry.doubts import Doubts
 from controlplane.registry.models import ModelVersion
 
 Link = Callable[[str, str], str]
@@ -55,9 +56,10 @@ def short(value: Any) -> str:
     return figure(value) if plain else f"{value:.3f}"
 
 
-def headline(metrics: Mapping[str, Any], old: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The first figures with the change against the version before. old: its figures, none without one."""
-    return [change(key, metrics[key], old.get(key)) for key in shown_keys(metrics)[:5]]
+def headline(metrics: Mapping[str, Any], old: Mapping[str, Any], doubts: Doubts | None = None) -> list[dict[str, Any]]:
+    """The first figures with the change against the version before, accuracy beside that of the commonest class. old: its figures."""
+    shown = [change(key, metrics[key], old.get(key)) for key in shown_keys(metrics)[:5]]
+    return [item | {"always": doubts if item["key"].split("/")[-1] == "accuracy" else None} for item in shown]
 
 
 def compared(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from controlplane.frame.pages import page
 from controlplane.frame.problems import told
 from controlplane.registry import answers, measured, nav, report
 from controlplane.registry.api import the_version
+from controlplane.registry.doubts import doubts
 from controlplane.registry.models import Evaluation, ModelVersion
 from controlplane.workspaces.access import needs
 
@@ -31,9 +32,11 @@ def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
     compared = measured.metrics_of(previous, old) if previous and (old or shown is None) else {}
     cell = asked(request)
     own = shown is None or measured.is_own(shown)
+    doubtful = doubts(shown.report) if shown else None
     return {
         "before": previous,
-        "headline": report.headline(metrics, compared),
+        "headline": report.headline(metrics, compared, doubtful),
+        "doubts": doubtful,
         "tested": _tested(shown) if shown else None,
         "own": own,
         "shown": shown,

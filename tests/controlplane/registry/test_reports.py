@@ -99,6 +99,24 @@ def test_a_cell_of_the_matrix_opens_its_rows(trained: Job, people: People) -> No
     assert people.bob.in_browser().http.get(f"{PAGE}/1/rows?actual=bad").status_code == 404
 
 
+def test_a_report_says_what_its_figures_cannot_claim(bench: Bench, trained: Job, people: People) -> None:
+    """27 of 60 right is less than the 31 that always naming the commonest class gets; of a class without a row nothing is known."""
+    counts = [[28, 2, 0], [1, 29, 0], [0, 0, 0]]
+    good = report() | {"confusion_matrix": {"labels": ["bad", "good", "举报"], "rows_are": "true", "counts": counts}}
+    better = bench.job()
+    files = bench.store(better, files={**FILES, "evaluation.json": json.dumps(good).encode()})
+    bench.end(better, files=files, metrics={"test/accuracy": 0.95})
+    page = see(people.alice, f"{PAGE}/1")
+    assert "always “bad”: 0.517" in page
+    assert "Accuracy 0.467 is not clearly better than always answering “bad”, which gets 0.517." in page
+    assert "no held-out row" not in page
+    second = see(people.alice, f"{PAGE}/2")
+    assert "always “bad”: 0.500" in second
+    assert "not clearly better" not in second
+    assert "举报: no held-out row, the result says nothing of this class." in second
+    assert "not clearly better" in see(people.alice, f"/w/acme/jobs/{trained.number}/evaluation")
+
+
 def test_the_same_rows_come_by_the_api(trained: Job, people: People) -> None:
     (made,) = people.alice.get("…/models/clf/versions/1/evaluations").body["items"]
     assert (made["dataset"], made["split"], made["job"]) == ("reviews@1", "test", str(trained.number))
