@@ -63,6 +63,7 @@ def test_work_that_is_no_training_shows_only_what_it_has(alice: Person) -> None:
     assert not {"metrics", "samples", "checkpoints"} & set(tabs)
     assert {"logs", "evaluation", "config", "events"} <= set(tabs)
     assert "No checkpoint yet" not in text
+    assert "/compare?jobs=" not in page(alice, kind="evaluate"), "only trainings are compared"
     assert "triage v3, deleted" in text, "the line names the model that was asked"
     assert "<dt>Step</dt>" not in page(alice, kind="prepare", metrics={}, progress={"step": 50, "total_steps": 100})
 
