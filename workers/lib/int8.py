@@ -2,11 +2,12 @@
 
 Quantised are the matrices of linear layers (`nn.Linear`, GPT-2's `Conv1D`) of at least `LEAST` weights, and the word vectors. All else
 stays as it is, in fp32: biases, norms, positions, small heads, convolutions, layers of any other kind.
-Weights use -63..63 of their eight bits: without VNNI a processor adds pairs of products in 16 bits, which larger ones overflow unseen.
+A processor without VNNI adds pairs of products in 16 bits, which large ones overflow unseen: there the weights lose their last bit.
 A token has a scale of its own, so what it is answered does not depend on what else is in the batch.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ from workers.contract.recipe import UserError
 
 FILE = "int8.safetensors"
 LEAST = 16_384  # weights from which on a linear layer is faster in int8
-MOST = 63  # of a rounded weight
-REACH = 127  # of a rounded activation
+MOST = 127  # of a rounded weight or activation
 TINY = 1e-12  # scale of a row of zeros
 HINT = "Make the variant again from its model version."
 
@@ -39,7 +39,7 @@ class Int8Linear(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         rows = values.reshape(-1, self.in_features).float()
-        steps = rows.abs().amax(1, keepdim=True).clamp_(min=TINY).div_(REACH)
+        steps = rows.abs().amax(1, keepdim=True).clamp_(min=TINY).div_(MOST)
         found = torch._int_mm((rows / steps).round_().to(torch.int8), self.weight.t()).float().mul_(steps)
         found = found.mul_(self.scale) if self.bias is None else torch.addcmul(self.bias, found, self.scale)
         return found.to(values.dtype).view(*values.shape[:-1], self.out_features)
@@ -115,6 +115,25 @@ def load(network: PreTrainedModel, names: Iterable[str], folder: Path) -> None:
             message = f"{name} of {FILE} is {_shape(given)} instead of {_shape(tensor)}"
             raise UserError("damaged_variant", message, HINT)
         tensor.copy_(given)
+    if not adds_exactly():
+        halve(network)
+
+
+@cache
+def adds_exactly() -> bool:
+    """Whether this processor multiplies the largest whole numbers right."""
+    rows, weights = torch.full((33, 256), MOST, dtype=torch.int8), torch.full((64, 256), MOST, dtype=torch.int8)
+    return bool((torch._int_mm(rows, weights.t()) == 256 * MOST * MOST).all())
+
+
+def halve(network: PreTrainedModel) -> None:
+    """Take the last bit of every linear layer's weights, in place."""
+    done: set[int] = set()
+    for layer in network.modules():
+        if isinstance(layer, Int8Linear) and layer.weight.data_ptr() not in done:  # shared with the word vectors or another layer
+            done.add(layer.weight.data_ptr())
+            layer.weight.copy_((layer.weight.float() / 2).round())
+            layer.scale.mul_(2)
 
 
 def stored(network: PreTrainedModel) -> dict[str, Tensor]:
