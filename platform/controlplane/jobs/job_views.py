@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from controlplane import catalog
 from controlplane.errors import Problem
 from controlplane.frame import slots
 from controlplane.frame.pages import done, page, sorry
 from controlplane.jobs import logs, services, store
 from controlplane.jobs.api import the_job
 from controlplane.jobs.metrics import direction
-from controlplane.jobs.models import Allocation, Job, Sample
+from controlplane.jobs.models import Allocation, Checkpoint, Job, Sample
 from controlplane.jobs.remedy import remedy
 from controlplane.jobs.scheduler import position
 from controlplane.jobs.transitions import now
@@ -66,6 +67,7 @@ def job(request: HttpRequest, ws: str, number: int, tab: str = "") -> HttpRespon
         "thread": slots.Thread(request.workspace, here="job", job=found.number, dataset=found.dataset, model=found.model or _asked(found)),  # type: ignore[attr-defined]
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
         "progress": _progress(found),
+        "kept": _kept(found),
         "queue": position(found) if found.state == JobState.QUEUED else None,
         "newest_checkpoint": found.checkpoints.order_by("-step").first(),
         "fix": remedy(found),
@@ -119,8 +121,9 @@ def _progress(job: Job) -> dict[str, Any]:
     until = job.finished_at or now()
     seconds = (until - job.started_at).total_seconds() if job.started_at else None
     percent = round(100 * step / total, 1) if step is not None and total else None
+    whole = total
     if job.state == JobState.SUCCEEDED:
-        percent = 100.0
+        percent, whole = 100.0, step  # less than the total where it stopped early
     eta = known.get("eta_seconds") if job.state == JobState.RUNNING else None
     place = Allocation.objects.filter(attempt__job=job).select_related("worker").order_by("-pk").first()
     params = job.work.get("params") or {}
@@ -136,10 +139,36 @@ def _progress(job: Job) -> dict[str, Any]:
         "speed": step / seconds if step and seconds and seconds > 1 else None,
         "where": f"{place.worker.name} {place.device}" if place else "",
         "gpu_hours": seconds / 3600 if seconds and place and place.device != "cpu" else None,
-        "marks": [round(100 * c / total, 1) for c in job.checkpoints.filter(step__lte=total or 0).values_list("step", flat=True)[:50]]
-        if total
-        else [],
+        "marks": [min(100, round(100 * c / whole, 1)) for c in job.checkpoints.values_list("step", flat=True)[:50]] if whole else [],
     }
+
+
+def _kept(job: Job) -> dict[str, Any] | None:
+    """What to know of the model an ended training left: it stopped early, or it is not of the best step.
+
+    {early: the step it stopped at, or None · patience · newest, best: checkpoints · metric: what best means}
+    """
+    if job.kind != "train" or job.state not in (JobState.SUCCEEDED, JobState.CANCELLED):
+        return None
+    newest, best = job.checkpoints.order_by("-step").first(), job.checkpoints.filter(best=True).first()
+    patience = (job.work.get("params") or {}).get("early_stopping_patience")
+    total = (job.progress or {}).get("total_steps")
+    # A training that ends well before its last step was no longer getting better; what it ends with is a checkpoint.
+    early = newest.step if job.state == JobState.SUCCEEDED and newest and patience and total and newest.step < total else None
+    other = bool(job.state == JobState.CANCELLED and job.model and newest and best and best.step < newest.step and _whole(best))
+    known = {"early": early, "patience": patience, "newest": newest, "best": best, "metric": _best_by(job)}
+    return known if early or other else None
+
+
+def _best_by(job: Job) -> str:
+    """The metric by which the recipe tells the best checkpoint."""
+    spec = catalog.recipe(job.recipe)
+    return spec.main_metric if spec else ""
+
+
+def _whole(checkpoint: Checkpoint) -> bool:
+    """Whether it holds a model that can be registered."""
+    return any(file["name"].startswith("model/") for file in checkpoint.files)
 
 
 def _error_line(job: Job) -> int:
@@ -180,8 +209,10 @@ def _samples(request: HttpRequest, job: Job) -> dict[str, Any]:
 
 
 def _checkpoints(job: Job) -> list[dict[str, Any]]:
-    rows = job.checkpoints.order_by("-step")
-    return [{"row": row, "registrable": any(file["name"].startswith("model/") for file in row.files)} for row in rows]
+    """Each with its first figures, that which tells the best before all others."""
+    by = _best_by(job)
+    rows = [(row, sorted(row.metrics.items(), key=lambda pair: (pair[0] != by, pair[0]))) for row in job.checkpoints.order_by("-step")]
+    return [{"row": row, "registrable": _whole(row), "figures": figures[:2], "by": by} for row, figures in rows]
 
 
 def _attempts(job: Job) -> list[dict[str, Any]]:

@@ -30,9 +30,9 @@ def text_of(person: Person, job: Job, tab: str = "") -> str:
     return str(person.get(f"/w/acme/jobs/{job.number}{tab}").body.decode())
 
 
-def checkpoint(job: Job, step: int) -> None:
+def checkpoint(job: Job, step: int, **more: Any) -> None:
     files = [{"name": "model/x", "uri": f"ws/x/{step}", "size": 9, "sha256": "0"}]
-    Checkpoint.objects.create(job=job, attempt=1, step=step, files=files, created_at=now())
+    Checkpoint.objects.create(job=job, attempt=1, step=step, files=files, created_at=now(), **more)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,35 @@ def test_the_actions_fit_the_state(alice: Person, state: str, there: list[str], 
     text = text_of(alice, job)
     assert [words for words in there if words not in text] == []
     assert [words for words in missing if words in text] == []
+
+
+def test_a_training_that_stopped_early_says_so_and_which_step_it_kept(alice: Person) -> None:
+    asked = {"params": {"early_stopping_patience": 8}}
+    early, whole = job_rows(alice.workspace, alice.user, 2, work=asked, progress={"step": 58, "total_steps": 300})
+    Job.objects.filter(pk=whole.pk).update(progress={"step": 300, "total_steps": 300})
+    checkpoint(early, 34, best=True, metrics={"eval/accuracy": 0.9, "eval/loss": 0.3, "eval/f1_macro": 0.88})
+    checkpoint(early, 60)
+    checkpoint(whole, 300, best=True)
+    text = text_of(alice, early)
+    assert "Stopped early at step 60: no better for 8 evaluations." in text
+    assert "Kept step 34, the best by “Validation: Macro F1”." in text
+    assert "Stopped early" not in text_of(alice, whole)
+    points = text_of(alice, early, "/checkpoints")
+    assert "Best by “Validation: Macro F1”." in points
+    assert points.index('title="eval/f1_macro"') < points.index('title="eval/accuracy"')
+
+
+def test_a_stop_keeps_the_newest_checkpoint_and_offers_the_best(alice: Person) -> None:
+    job = job_rows(alice.workspace, alice.user, 1, state="running", finished_at=None)[0]
+    checkpoint(job, 16, best=True)
+    checkpoint(job, 24)
+    assert "Stop and keep the newest checkpoint, step 24 or later" in text_of(alice, job)
+    Job.objects.filter(pk=job.pk).update(state="cancelled", model="reviews@1", finished_at=now())
+    text = text_of(alice, job)
+    assert "The model is of the newest checkpoint, step 24." in text
+    assert f'action="/w/acme/jobs/{job.number}/checkpoints/16"' in text.split('id="job-tabs"')[0]
+    job.checkpoints.filter(step=24).delete()
+    assert "The model is of the newest" not in text_of(alice, job), "the newest is the best"
 
 
 def test_work_that_is_no_training_shows_only_what_it_has(alice: Person) -> None:
