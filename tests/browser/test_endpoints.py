@@ -122,6 +122,23 @@ def test_two_versions_are_compared_and_the_code_says_the_same(house: House, spli
         assert {row["label"] for row in json.loads(ran.stdout)[0]} == {"pos", "neg"}, ran.stderr
 
 
+def test_a_new_tokens_first_call_runs_as_it_is_copied(house: House, split: str) -> None:
+    with house.desk.page() as (page, _):
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.goto("/tokens?new=1")
+        for scope in ("read", "write"):
+            page.locator(f"#new-token input[value={scope}]").uncheck()
+        page.locator("#new-token input[name=name]").fill("a try")
+        page.locator("#new-token button.primary").click()
+        page.locator("#token-made [data-lang-block=curl] button").click()
+        expect(page.locator(".toast")).to_be_visible()
+        code = page.evaluate("navigator.clipboard.readText()")
+        ran = subprocess.run(
+            ["bash", "-c", f"{code} -s"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, timeout=30, check=False
+        )
+        assert {row["label"] for row in json.loads(ran.stdout)[0]} == {"pos", "neg"}, (ran.stdout, ran.stderr)
+
+
 def stream(page: Page, tokens: str) -> None:
     page.locator("[data-field=max_tokens]").fill(tokens)
     page.locator("chat-play textarea").fill("明月")

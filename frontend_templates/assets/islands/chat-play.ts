@@ -1,5 +1,5 @@
 // <chat-play>: calls the public inference API exactly as the shown code does, with the short-lived key of this page.
-import { type Asked, type Call, callOf, type Message, type PlayConfig } from "../lib/calls";
+import { type Asked, type Call, callOf, type Inputs, type Message, type PlayConfig } from "../lib/calls";
 import { h, icon, say, wordsOf } from "../lib/dom";
 import { problemOf } from "../lib/http";
 import { Answer, type Label } from "../lib/answers";
@@ -13,6 +13,8 @@ interface Column {
   running: { name: string; abort: AbortController } | null;
 }
 
+const PICTURES = "image/png,image/jpeg,image/webp,image/bmp,image/gif";
+
 class ChatPlay extends HTMLElement {
   #words!: ReturnType<typeof wordsOf>;
   #config!: PlayConfig;
@@ -20,7 +22,7 @@ class ChatPlay extends HTMLElement {
   #columns: Column[] = [];
   #head = h("div", { class: "columns" });
   #talk = h("div", { class: "talk", "aria-live": "off" });
-  #field: HTMLTextAreaElement | null = null;
+  #fields: HTMLTextAreaElement[] = []; // none where a picture is asked about, two for a pair of texts
   #picture: File | null = null;
   #send = h("button", { class: "btn primary", type: "submit" });
   #note = h("span", { class: "fine", role: "status" });
@@ -35,7 +37,7 @@ class ChatPlay extends HTMLElement {
     this.#columns = [column(this.#known(query.get("revision")))];
     if (query.has("compare")) this.#columns.push(column(this.#known(query.get("compare"))));
     const image = this.#config.kind === "image";
-    this.#form = h("form", {}, image ? this.#picker() : this.#writer(), this.#bottom(image));
+    this.#form = h("form", {}, image ? this.#picker() : this.#writers(), this.#bottom(image));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#ask();
@@ -69,9 +71,9 @@ class ChatPlay extends HTMLElement {
     this.#head.hidden = !several;
     this.#head.replaceChildren(...(several ? this.#columns.map((each, place) => this.#who(each, place)) : []));
     const both = this.#columns.length > 1;
-    if (this.#field) {
+    for (const field of this.#fields) {
       const chat = this.#config.kind === "chat";
-      this.#field.placeholder = this.#words(chat ? (both ? "message_both" : "message") : this.#config.kind === "completion" ? "prompt" : "input");
+      field.placeholder = this.#words(chat ? (both ? "message_both" : "message") : this.#config.kind === "completion" ? "prompt" : "input");
     }
     this.#busy();
     const compare = document.querySelector<HTMLElement>('[data-play="compare"]');
@@ -88,7 +90,7 @@ class ChatPlay extends HTMLElement {
   }
 
   #who(each: Column, place: number): HTMLElement {
-    const select = h("select", { class: "input sm auto max-w-full", "aria-label": this.#words("version") }, h("option", { value: "" }, this.#words("as_traffic")));
+    const select = h("select", { class: "input sm auto min-w-0", "aria-label": this.#words("version") }, h("option", { value: "" }, this.#words("as_traffic")));
     for (const row of this.#config.revisions) select.append(h("option", { value: row.revision }, row.title));
     select.value = each.revision;
     select.addEventListener("change", () => {
@@ -105,19 +107,26 @@ class ChatPlay extends HTMLElement {
       this.#clear();
       this.#draw();
     });
-    const traffic = row ? h("span", { class: "meta" }, this.#words("traffic", { n: row.traffic })) : null;
+    const traffic = row ? h("span", { class: "meta truncate" }, this.#words("traffic", { n: row.traffic })) : null;
     return h("div", { class: "who" }, swatch, select, traffic, place > 0 && close);
   }
 
   #bottom(image: boolean): HTMLElement {
     const key = (name: string): HTMLElement => h("kbd", { class: "kbd" }, name);
     const keys = h("span", { class: "fine flex flex-wrap gap-x-2 items-center" }, key("Enter"), this.#words("sends"), key("Shift"), key("Enter"), this.#words("breaks"));
-    return h("div", { class: "flex flex-wrap items-center justify-between gap-2" }, image ? h("span", {}) : keys, h("span", { class: "flex gap-3 items-center ml-auto" }, this.#note, this.#send));
+    return h("div", { class: "flex flex-wrap items-center justify-between gap-2" }, image ? h("span", {}) : keys, h("span", { class: "flex gap-3 items-center ml-auto" }, this.#note, image ? null : this.#send));
   }
 
-  #writer(): HTMLElement {
-    const area = h("textarea", { class: "input", name: "inputs", rows: 3, required: true, autocomplete: "off", "aria-label": this.#words("input") });
-    area.value = this.#config.example;
+  #writers(): HTMLElement {
+    const { pair, example } = this.#config;
+    if (!pair.length) return this.#writer("inputs", this.#words("input"), example);
+    const labelled = pair.map(({ name, label, value }) => h("label", { class: "field" }, label, this.#writer(name, label, value)));
+    return h("div", { class: "stack" }, ...labelled);
+  }
+
+  #writer(name: string, label: string, value: string): HTMLElement {
+    const area = h("textarea", { class: "input", name, rows: 3, required: true, autocomplete: "off", "aria-label": label });
+    area.value = value;
     let composing = false;
     area.addEventListener("compositionstart", () => (composing = true));
     // Some browsers end the composition before they report the Enter that ended it.
@@ -128,28 +137,31 @@ class ChatPlay extends HTMLElement {
       if (!this.#running()) this.#form.requestSubmit();
     });
     area.addEventListener("input", () => this.#showCode());
-    this.#field = area;
+    this.#fields.push(area);
     return area;
   }
 
   #picker(): HTMLElement {
-    const input = h("input", { type: "file", accept: "image/png,image/jpeg,image/webp,image/bmp,image/gif", class: "sr" });
+    const input = h("input", { type: "file", accept: PICTURES, class: "sr" });
+    const wrong = h("p", { class: "tone-bad", role: "alert" });
     const take = (file: File | null | undefined): void => {
       if (!file) return;
+      wrong.textContent = PICTURES.split(",").includes(file.type) ? "" : this.#words("no_image");
+      if (wrong.textContent) return;
       this.#picture = file;
       this.#showCode();
       if (!this.#running()) this.#form.requestSubmit();
     };
     input.addEventListener("change", () => take(input.files?.[0]));
     const choose = h("label", { class: "btn" }, icon("upload"), this.#words("picture"), input);
-    const zone = h("div", { class: "drop m-0!" }, icon("image"), h("span", {}, this.#words("drop")), h("span", { class: "acts" }, choose));
+    const zone = h("div", { class: "drop m-0!" }, icon("image"), h("span", {}, this.#words(matchMedia("(hover: none)").matches ? "no_picture" : "drop")), h("span", { class: "acts" }, choose));
     for (const kind of ["dragover", "dragleave", "drop"])
       zone.addEventListener(kind, (event) => {
         event.preventDefault();
         zone.classList.toggle("over", kind === "dragover");
         if (kind === "drop") take((event as DragEvent).dataTransfer?.files[0]);
       });
-    return zone;
+    return h("div", {}, zone, wrong);
   }
 
   #acted(what: string | undefined): void {
@@ -171,7 +183,7 @@ class ChatPlay extends HTMLElement {
 
   #clear(): void {
     for (const each of this.#columns) each.history = [];
-    this.#talk.replaceChildren(h("p", { class: "meta p-4" }, this.#words("start")));
+    this.#talk.replaceChildren(h("p", { class: "meta p-4" }, this.#words(this.#config.kind === "image" ? "start_picture" : "start")));
     if (this.#panel) this.#showCode();
   }
 
@@ -181,7 +193,7 @@ class ChatPlay extends HTMLElement {
 
   #busy(): void {
     const running = this.#columns.filter((each) => each.running);
-    this.#send.disabled = running.length > 0 || (this.#config.kind === "image" && !this.#picture);
+    this.#send.disabled = running.length > 0;
     this.#send.replaceChildren(icon("send"), this.#words(this.#columns.length > 1 ? "send_both" : "send"));
     this.#note.textContent = running.length && this.#columns.length > 1 ? this.#words("answers", { name: running.map((each) => each.running?.name).join(", ") }) : "";
   }
@@ -189,17 +201,26 @@ class ChatPlay extends HTMLElement {
   // ---- asking -------------------------------------------------------------------------------------------------
   #asked(each: Column, text: string): Asked {
     const messages: Message[] = [...each.history, { role: "user", content: text }];
-    return { text, messages, file: this.#picture, values: this.#panel.values(), revision: each.revision };
+    return { text, inputs: this.#inputs(text), messages, file: this.#picture, values: this.#panel.values(), revision: each.revision };
+  }
+
+  get #text(): string {
+    return this.#fields.map((field) => field.value).join("\n");
+  }
+
+  #inputs(text: string): Inputs {
+    return this.#config.pair.length ? Object.fromEntries(this.#fields.map((field) => [field.name, field.value])) : text;
   }
 
   #showCode(): void {
     const first = this.#columns[0];
-    if (first) this.#panel.show(this.#asked(first, this.#field?.value ?? ""));
+    if (first) this.#panel.show(this.#asked(first, this.#text));
   }
 
   async #ask(): Promise<void> {
-    const text = this.#field?.value ?? "";
-    if (this.#running() || (this.#field ? !text.trim() : !this.#picture)) return;
+    const text = this.#text;
+    const empty = this.#fields.length ? this.#fields.some((field) => !field.value.trim()) : !this.#picture;
+    if (this.#running() || empty) return;
     this.#showCode();
     this.querySelector(".talk > .meta")?.remove();
     this.#talk.append(this.#you(text));
@@ -210,10 +231,11 @@ class ChatPlay extends HTMLElement {
       row.append(place);
       return this.#answer(each, this.#asked(each, text), place);
     });
-    if (this.#field && this.#config.kind === "chat") this.#field.value = "";
+    const [field] = this.#fields;
+    if (field && this.#config.kind === "chat") field.value = "";
     row.scrollIntoView({ block: "nearest" });
     await Promise.all(work);
-    this.#field?.focus({ preventScroll: true });
+    field?.focus({ preventScroll: true });
   }
 
   #you(text: string): HTMLElement {

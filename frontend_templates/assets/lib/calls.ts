@@ -13,18 +13,21 @@ export interface PlayConfig {
   presets: string;
   saved: { id: string; name: string; values: Values }[];
   example: string;
+  pair: { name: string; label: string; value: string }[]; // fields of an input that is no single text
   revisions: { revision: number; name: string; title: string; traffic: number }[];
 }
 export type Value = string | number | string[];
 export type Values = Record<string, Value>;
+export type Inputs = string | Record<string, string>;
 export interface Message {
   role: "system" | "user" | "assistant";
   content: string;
 }
 
-/** What is asked. text: the newest input · messages: the chat with it · file: a picture · revision: "" as traffic goes. */
+/** What is asked. text: the newest input · inputs: the same as the model takes it · messages: the chat with it · file: a picture · revision: "" as traffic goes. */
 export interface Asked {
   text: string;
+  inputs: Inputs;
   messages: Message[];
   file: File | null;
   values: Values;
@@ -44,12 +47,12 @@ export async function callOf(config: PlayConfig, asked: Asked): Promise<Call> {
   if (config.kind === "image" && asked.file && !Object.keys(asked.values).length)
     return { path: config.path, body: asked.file, stream: false, headers: { ...headers, "Content-Type": asked.file.type || "application/octet-stream" } };
   const stream = config.kind === "chat" || config.kind === "completion";
-  const inputs = asked.file ? await base64(asked.file) : asked.text;
+  const inputs = asked.file ? await base64(asked.file) : asked.inputs;
   const path = config.kind === "chat" ? "/v1/chat/completions" : config.kind === "completion" ? "/v1/completions" : config.path;
   return { path, body: bodyOf(config, asked, inputs), stream, headers: { ...headers, "Content-Type": "application/json" } };
 }
 
-function bodyOf(config: PlayConfig, asked: Asked, inputs: string): Record<string, unknown> {
+function bodyOf(config: PlayConfig, asked: Asked, inputs: Inputs): Record<string, unknown> {
   const { system, ...values } = asked.values;
   if (config.kind === "chat") {
     const lead: Message[] = system ? [{ role: "system", content: String(system) }] : [];
@@ -91,7 +94,7 @@ function curl(url: string, type: string, revision: string, data: string, flags =
 
 function openai(config: PlayConfig, asked: Asked): Languages {
   const chat = config.kind === "chat";
-  const body = bodyOf(config, asked, asked.text);
+  const body = bodyOf(config, asked, asked.inputs);
   const { model: _model, messages, prompt, ...values } = body;
   const call = chat ? "chat.completions" : "completions";
   const input: [string, unknown] = chat ? ["messages", messages] : ["prompt", prompt];
@@ -129,13 +132,13 @@ function hub(config: PlayConfig, asked: Asked): Languages {
     ? `--data-binary ${shell(`@${name}`)}`
     : image
       ? `-d "{\\"inputs\\": \\"$(base64 -w0 ${shell(name)})\\", \\"parameters\\": ${parameters.replaceAll('"', '\\"')}}"`
-      : `-d ${shell(js(bodyOf(config, asked, asked.text)))}`;
-  const given = [js(image ? name : asked.text), ...Object.entries(asked.values).map(([key, value]) => `${key}=${py(value)}`)];
+      : `-d ${shell(js(bodyOf(config, asked, asked.inputs)))}`;
+  const given = [py(image ? name : asked.inputs), ...Object.entries(asked.values).map(([key, value]) => `${key}=${py(value)}`)];
   const pinned = asked.revision ? `, headers=${py({ "X-Revision": asked.revision })}` : "";
   const headers = [`Authorization: \`Bearer \${process.env.SLIPWAY_TOKEN}\``, `"Content-Type": ${js(type)}`];
   if (asked.revision) headers.push(`"X-Revision": ${js(asked.revision)}`);
   const file = `await readFile(${js(name)}${raw ? "" : ', "base64"'})`;
-  const body = raw ? file : image ? `JSON.stringify({ inputs: ${file}, parameters: ${parameters} })` : `JSON.stringify(${js(bodyOf(config, asked, asked.text))})`;
+  const body = raw ? file : image ? `JSON.stringify({ inputs: ${file}, parameters: ${parameters} })` : `JSON.stringify(${js(bodyOf(config, asked, asked.inputs))})`;
   return {
     curl: curl(config.url, type, asked.revision, data),
     Python: [

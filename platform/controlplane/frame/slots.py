@@ -93,6 +93,8 @@ commands: list[Callable[[Any], list[Command]]] = []
 places: list[Callable[[Any], Any]] = []
 # request → how many news of the person are unread
 inboxes: list[Callable[[Any], int]] = []
+# person, workspace or None for all of theirs → [(language, code)]: a call that a token with `predict` can make now
+calls: list[Callable[[Any, Any], list[tuple[str, str]]]] = []
 
 
 def counter(entry: str) -> Callable[[Callable[[Any], Count]], Callable[[Any], Count]]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from controlplane import catalog
 from controlplane.frame.called import called
 from controlplane.frame.pages import said
+from controlplane.registry.example import request_of
 
 BASE = "https://YOUR-SLIPWAY"
 
@@ -23,7 +24,7 @@ def write(
         _summary(task, recipe),
         _origin(lineage),
         _quality(metrics),
-        _usage(task, recipe, chat_template),
+        _usage(task, recipe, lineage, chat_template),
         own.strip(),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -64,13 +65,13 @@ def _quality(metrics: dict[str, float | None]) -> str:
     return "\n".join(["## Results", "", "| metric | value |", "| --- | ---: |", *lines])
 
 
-def _usage(task: str, recipe: str, chat_template: bool) -> str:
+def _usage(task: str, recipe: str, lineage: dict[str, Any], chat_template: bool) -> str:
     """How to call it once it is deployed."""
     spec = catalog.recipe(recipe)
     if spec is None:
         return ""
     url = f"{BASE}/v1/endpoints/WORKSPACE/ENDPOINT"
-    body = orjson.dumps(spec.example).decode().replace("'", "'\\''")
+    body = orjson.dumps(request_of(recipe, lineage)).decode().replace("'", "'\\''")
     curl = f"curl {url} \\\n  -H 'Authorization: Bearer slw_…' -H 'Content-Type: application/json' \\\n  -d '{body[:2000]}'"
     text = f"## How to call it\n\nDeploy this version, then:\n\n```bash\n{curl}\n```"
     if task != "text-generation":

@@ -12,6 +12,7 @@ from controlplane.jobs.models import Attempt, Job
 from controlplane.registry import files
 from controlplane.registry.code import code_version
 from controlplane.registry.evaluation import keep_own
+from controlplane.registry.example import own_example
 from controlplane.registry.models import Model, ModelVersion
 from controlplane.registry.versions import finite, job_folder, locked_model, next_version, write_card
 from workers.contract.events import End
@@ -76,12 +77,15 @@ def _register(
     at: int | None = None,
 ) -> ModelVersion:
     """Write the next version of the job's model. step: the checkpoint somebody asked for · at: the step its weights are of."""
+    columns = job.work.get("columns") or {}
+    example = own_example(job.workspace, job.dataset, columns, job.recipe.split("/")[0])
     model = _model_of(job)
     spec = catalog.recipe(job.recipe)
     params = job.work.get("params") or {}
     lineage = {
         "dataset": job.dataset or None,
-        "columns": job.work.get("columns") or {},
+        "columns": columns,
+        "example": example,
         "base_model": (job.work.get("base_model") or {}).get("name") and _base(job),
         "job": str(job.number),
         "attempt": getattr(attempt, "number", attempt) or 0,

@@ -28,8 +28,8 @@ class Model(WorkspaceOwned):
 
 class ModelVersion(models.Model):
     """One immutable version. recipe: which `serve.py` answers with it · files: [{name, uri, size, sha256}] in Hugging Face layout ·
-    lineage: {dataset, base_model, job, params, seed, recipe, recipe_version, code, versions} · card: as it was generated;
-    edited_card: what somebody wrote in its place, with whom and when."""
+    lineage: {dataset, columns, example, base_model, job, params, seed, recipe, recipe_version, code, versions} · card: as it was
+    generated; edited_card: what somebody wrote in its place, with whom and when."""
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
     version = models.PositiveIntegerField()

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from controlplane.frame import slots
 from controlplane.registry.models import ModelVersion
 from controlplane.serving.models import Endpoint, Revision
+from controlplane.serving.schemas import main_revision
+from controlplane.serving.snippets import snippets
 from workers.contract.states import EndpointState, VersionState
 
 
@@ -82,5 +84,14 @@ def uses(workspace: Any, dataset: str) -> list[slots.Use]:
     return [slots.Use(_("Endpoint"), row.name, address(workspace.slug, row.name), row, row.created_at) for row in rows]
 
 
+def call(user: Any, workspace: Any) -> list[tuple[str, str]]:
+    """How the person calls an endpoint that answers now, one that takes text first: it needs no file beside it."""
+    rows = Endpoint.objects.visible_to(user).filter(state=EndpointState.READY).select_related("workspace")
+    rows = rows.filter(workspace=workspace) if workspace else rows
+    found = min(rows.order_by("-updated_at")[:50], key=lambda row: row.task.startswith("image"), default=None)
+    return snippets(found, main_revision(found, list(found.revisions.select_related("model_version")))) if found else []
+
+
+slots.calls.append(call)
 slots.uses.append(uses)
 slots.searches.append(find)

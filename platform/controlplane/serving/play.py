@@ -44,6 +44,8 @@ def _of(request: HttpRequest, found: Endpoint) -> dict[str, Any]:
     settable = fields(spec, openai=openai, chat=kind == "chat")
     presets = [preset_json(row) for row in presets_of(workspace=ws, user=request.user, task=found.task)]
     names = showing.labels(revisions)
+    asked = example(main)["inputs"]
+    columns = (main.model_version.lineage.get("columns") or {}) if main and main.model_version else {}
     answering = [row for row in revisions if row.state == "ready"]
     return {
         "main": main,
@@ -63,7 +65,10 @@ def _of(request: HttpRequest, found: Endpoint) -> dict[str, Any]:
             "renew": f"/api/v1/workspaces/{ws.slug}/playground",
             "presets": f"/api/v1/workspaces/{ws.slug}/presets",
             "saved": presets,
-            "example": example(main).get("inputs", "") if kind in ("completion", "text") else "",
+            "example": asked if isinstance(asked, str) and kind in ("completion", "text") else "",
+            "pair": [{"name": role, "label": columns.get(role, role), "value": text} for role, text in asked.items()]
+            if isinstance(asked, dict)
+            else [],
             "revisions": [
                 {"revision": row.revision, "name": names[row.revision], "title": showing.title(row), "traffic": row.traffic}
                 for row in answering

@@ -18,7 +18,7 @@ from controlplane.errors import Problem
 from controlplane.frame import slots
 from controlplane.frame.context import THEMES
 from controlplane.frame.pages import done, page, wrong_fields
-from controlplane.workspaces.access import public, signed_in
+from controlplane.workspaces.access import has_scope, public, signed_in
 from controlplane.workspaces.models import ApiToken, Membership, Role, Scope, Workspace
 from controlplane.workspaces.nav import LAST
 from controlplane.workspaces.tokens import create_token, revoke_token
@@ -132,17 +132,30 @@ def tokens(request: HttpRequest) -> HttpResponse:
         "scopes": [(value, name, help, value in ticked) for value, name, help in SCOPES],
         "lifetimes": LIFETIMES,
         "made": made,
-        "samples": samples(made[0].prefix, base) if made else [],
+        "samples": samples(made, base) if made else [],
         "wrong": wrong,
     }
     return page(request, "workspaces/tokens.html", context, status=422 if wrong else 200)
 
 
-def samples(prefix: str, base: str) -> list[tuple[str, str]]:
-    """The first call with a new token, in three languages; the token itself is not repeated."""
-    curl = f'export SLIPWAY_TOKEN={prefix}…   # the token above\ncurl {base}/api/v1/me \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN"'
+def samples(made: tuple[ApiToken, str], base: str) -> list[tuple[str, str]]:
+    """A first call the new token may make, whole, so that it runs as it is copied; none for one that may neither call nor read."""
+    token, text = made
+    found = [code for call in slots.calls for code in call(token.user, token.workspace)] if has_scope(token, Scope.PREDICT) else []
+    if not found and has_scope(token, Scope.READ):
+        found = _read_me(base)
+    lead = {
+        "curl": f"export SLIPWAY_TOKEN={text}\n",
+        "Python": f'import os\n\nos.environ["SLIPWAY_TOKEN"] = "{text}"\n',
+        "JavaScript": f'process.env.SLIPWAY_TOKEN = "{text}";\n',
+    }
+    return [(language, lead[language] + code.removeprefix("import os\n")) for language, code in found]
+
+
+def _read_me(base: str) -> list[tuple[str, str]]:
+    curl = f'curl {base}/api/v1/me \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN"'
     python = (
-        "import os, json, urllib.request\n\n"
+        "import os\nimport json, urllib.request\n\n"
         f'request = urllib.request.Request("{base}/api/v1/me")\n'
         'request.add_header("Authorization", f"Bearer {os.environ[\'SLIPWAY_TOKEN\']}")\n'
         "print(json.load(urllib.request.urlopen(request)))"

@@ -1,5 +1,6 @@
 """The playground's page and what it keeps: fields from the recipe's request schema, presets, its short-lived key."""
 
+import html
 import json
 import re
 from typing import Any
@@ -40,6 +41,40 @@ def test_the_page_knows_what_can_be_asked(plane: Plane, people: People) -> None:
     assert [(row["revision"], row["name"], row["traffic"]) for row in shown["revisions"]] == [(1, "v1", 100)]
     assert shown["token"].startswith("slw_")
     assert people.bob.in_browser().http.get("/w/acme/playground/mood").status_code == 404
+
+
+def test_a_model_of_pairs_is_asked_for_both_in_its_own_words(plane: Plane, people: People) -> None:
+    version = plane.model()[0]
+    pair = {"text": "屏幕碎了", "text_pair": "能换吗"}
+    version.lineage = {"columns": {"text": "问题", "text_pair": "回答", "label": "like"}, "example": pair}
+    version.save()
+    people.charlie.post("…/endpoints", {"name": "mood", "model": "clf@1"})
+    fields = [{"name": "text", "label": "问题", "value": "屏幕碎了"}, {"name": "text_pair", "label": "回答", "value": "能换吗"}]
+    assert (config(people.alice)["pair"], config(people.alice)["example"]) == (fields, "")
+    page = html.unescape(people.alice.in_browser().http.get("/w/acme/endpoints/mood").content.decode())
+    assert '{"inputs": {"text": "屏幕碎了", "text_pair": "能换吗"}}' in page
+    assert 'text_classification({"text": "屏幕碎了", "text_pair": "能换吗"})' in page
+
+
+def test_a_new_token_comes_with_a_call_it_may_make(plane: Plane, people: People) -> None:
+    def made(*scopes: str) -> tuple[str, list[str]]:
+        person = people.charlie
+        person.http.force_login(person.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        page = html.unescape(person.http.post("/tokens", {"name": "ci", "scopes": scopes, "days": "90"}).content.decode())
+        text = re.search(r'id="token-text">(.*?)<', page)
+        assert text
+        return text[1], re.findall(r'id="try-\d">(.*?)</pre>', page, re.S)
+
+    token, codes = made("read", "predict")
+    assert len(codes) == 3, "no endpoint answers yet: who one is, is asked"
+    assert all(token in code and "/api/v1/me" in code for code in codes)
+    assert made("predict")[1] == [], "there is nothing it could call"
+    plane.model()
+    people.charlie.post("…/endpoints", {"name": "mood", "model": "clf@1"})
+    plane.ready()
+    token, codes = made("predict")
+    assert all(token in code and "/v1/endpoints/acme/mood" in code for code in codes)
+    assert all("/api/v1/me" in code for code in made("read")[1])
 
 
 def test_presets_are_each_persons_own(people: People) -> None:
