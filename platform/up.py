@@ -5,7 +5,6 @@ Standard library only. Not covered: several machines (see `deploy/`), and the ha
 
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -35,6 +34,7 @@ WORKER = (
     f"-m celery --quiet -A workers.app worker -n worker@{worker_name()} -Q worker.{worker_name()} --pool solo --concurrency 1"
     " --loglevel WARNING --without-gossip --without-mingle --without-heartbeat"
 )
+LINK = runtime_dir() / "signin"  # the first sign-in link, between being made and being shown
 STOP_SECONDS = 25.0
 
 
@@ -95,7 +95,8 @@ class Runner:
         own_valkey, password = not os.environ.get("REDIS_URL"), secret("redis_password")
         if own_valkey:
             self.add("valkey", broker.command(runtime_dir(), HOME, password), 35, phase=2)
-        migrate = self.add("migrate", "manage.py migrate --noinput", 36, phase=1, once=True)
+        begin = ["migrate", "--noinput"] if self.demo else ["begin", str(LINK)]
+        migrate = self.add("migrate", [PYTHON, "manage.py", *begin], 36, phase=1, once=True)
         self.add("zygote", "-m workers.zygote", 95, phase=0, OMP_NUM_THREADS="1")
         while migrate.status is None or (own_valkey and not broker.answers(runtime_dir(), password)):
             self.tick()
@@ -119,15 +120,14 @@ class Runner:
             say(f"still waiting: {answer}")
 
     def announce(self) -> None:
-        """Say where it is, how to stop it, and how the owner gets in; then start the demo if asked."""
-        say(f"Slipway is ready: {ADDRESS}", colour=32)
+        """Say where it is, how to stop it, and what the owner opens first; then start the demo if asked, which ends with a link too."""
+        say(f"Slipway is ready: {ADDRESS}", colour=1 if LINK.exists() else 32)
         say(f"All state is in {HOME} (logs in {HOME / 'logs'}). Stop with Ctrl-C.")
-        if self.demo:  # it makes the first person itself and ends with that person's link
+        if self.demo:
             self.add("demo", "deploy/demo.py", 92, phase=0, once=True)
-            return
-        link = subprocess.run([PYTHON, "manage.py", "signinlink", "--unless-signed-in"], cwd=ROOT, env=ENV, text=True, capture_output=True)
-        if text := (link.stdout if link.returncode == 0 else link.stderr[-2000:]).strip():
-            say(f"Sign in once with: {text.splitlines()[-1]}" if link.returncode == 0 else text, colour=32)
+        elif LINK.exists():
+            say(f"Open this link to sign in; it works once, for 15 minutes: {LINK.read_text()}", colour=32)
+        LINK.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Ask each phase's processes to end, in order; after 25 s in all, or a second signal, kill every descendant."""

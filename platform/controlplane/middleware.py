@@ -26,6 +26,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from controlplane.audit import context as audit
 from controlplane.errors import CONTENT_TYPE, Problem, standard
+from controlplane.frame.pages import not_taken
 
 _SANE_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -47,7 +48,7 @@ def client_ip(request: HttpRequest) -> str | None:
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase, name: str) -> HttpResponseBase:
-    """Every answer carries the request's id; every error of the API has the one shape, whoever made it."""
+    """Every answer carries the request's id; every error of the API has the one shape, whoever made it; a page for a wrong method."""
     if (
         request.path_info.startswith("/api/")
         and isinstance(response, HttpResponse)
@@ -57,6 +58,8 @@ def _finish(request: HttpRequest, response: HttpResponseBase, name: str) -> Http
         response.content = standard(response.status_code).as_bytes(name)
         response["Content-Type"] = CONTENT_TYPE
         response["Content-Length"] = str(len(response.content))
+    elif response.status_code == 405 and isinstance(response, HttpResponse):
+        response = not_taken(request, response)
     response["X-Request-Id"] = name
     return response
 

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import get_template
+from django.urls import Resolver404, resolve
 from django.utils.translation import get_language
 
 from controlplane.errors import Problem
@@ -17,6 +19,8 @@ from controlplane.paging import ListQuery
 
 _TARGET = re.compile(r"^[a-z-]+#([a-z][a-z0-9-]*)$")
 
+# The page of a workspace on which the forms of such an address stand, where that is not simply the address above.
+FORMS_OF = {"settings": "members", "invitations": "members", "queue": "workers", "dataset-columns": "datasets", "sample-data": "datasets"}
 WINDOW_SECONDS = 60  # of every limit of allauth that ends in a page; the finer ones are said in the form
 
 
@@ -36,9 +40,37 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], *, parts:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """The page of an error of ours: in the reader's theme, with the request's name, and nothing that could fail again."""
+    return HttpResponse(_bare(request, "500.html"), status=500)
+
+
+def _bare(request: HttpRequest, template: str) -> str:
+    """A page that asks no database, drawn where neither session nor person is known."""
     theme = request.COOKIES.get("theme", "")
-    context = {"theme": theme if theme in ("light", "dark") else "system", "request": request}
-    return HttpResponse(get_template("500.html").render(context), status=500)
+    return str(get_template(template).render({"theme": theme if theme in ("light", "dark") else "system", "request": request}))
+
+
+def not_taken(request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
+    """For a browser at an address that takes only forms: the page the form stands on. Any other wrong method: a page that says so."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return refusal
+    if request.method == "GET":
+        return redirect(page_around(request.path_info))
+    refusal.content, refusal["Content-Type"] = _bare(request, "405.html").encode(), "text/html; charset=utf-8"
+    return refusal
+
+
+def page_around(path: str) -> str:
+    """The nearest page above an address that takes only forms."""
+    parts = path.strip("/").split("/")[:-1]
+    place = path.split("/")[3] if path.startswith("/w/") and len(path.split("/")) > 3 else ""
+    if place in FORMS_OF:
+        parts[2:] = [FORMS_OF[place]]
+    while parts:
+        with suppress(Resolver404):
+            resolve(above := "/" + "/".join(parts))
+            return above
+        parts.pop()
+    return "/"
 
 
 def too_often(request: HttpRequest) -> HttpResponse:

@@ -117,3 +117,18 @@ def test_limits_say_what_is_taken_in_both_languages(people: People) -> None:
     assert (shown["members_per_workspace"]["used"], shown["workspace_storage"]["used"], shown["slug"]["used"]) == (2, 0, None)
     assert shown["slug"]["about"] == "A name in addresses"
     assert people.bob.get("/api/v1/workspaces/acme/limits").status == 404
+
+
+def test_an_address_that_takes_only_forms_leads_a_browser_to_their_page(people: People) -> None:
+    client, html = browser(people.alice), {"Accept": "text/html,*/*"}
+    shown = client.post("/w/acme/members/invite", {"email": "nobody", "role": "viewer"}, headers=html)
+    assert shown.status_code == 422
+    switched = client.post("/preferences/language", {"language": "zh-hans", "next": "/w/acme/members/invite"}, headers=html, follow=True)
+    assert switched.redirect_chain[-1][0] == "/w/acme/members"
+    assert switched.status_code == 200
+    for form, its_page in (("settings", "members"), ("invitations/7", "members"), ("queue/3", "workers"), ("jobs/ticked", "jobs")):
+        assert client.get(f"/w/acme/{form}", headers=html)["Location"] == f"/w/acme/{its_page}"
+    assert client.get("/w/acme/settings", headers={"Accept": "*/*"}).status_code == 405
+    wrong = client.post("/w/acme/audit", headers=html | {"Accept-Language": "en"})
+    assert wrong.status_code == 405
+    assert "<h1" in wrong.content.decode()

@@ -21,12 +21,17 @@ class Command(BaseCommand):
         parser.add_argument("--unless-signed-in", action="store_true", help="print nothing once an owner has signed in")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["unless_signed_in"] and User.objects.exclude(last_login=None).exists():
-            return
-        email = options["email"]
-        user = User.objects.filter(email=email.lower(), is_active=True).first() if email else first_person()
-        if user is None and email:
-            raise CommandError(f"There is nobody with the address {email}.")
-        user = user or create_person(email=FIRST)
-        base = settings.PUBLIC_URL or door_url()
-        self.stdout.write(f"{base}/signin/{create_signin_code(user=user)}")
+        if text := link(email=options["email"], unless_signed_in=options["unless_signed_in"]):
+            self.stdout.write(text)
+
+
+def link(*, email: str | None = None, unless_signed_in: bool = False) -> str:
+    """A new link for this person or who set this installation up; empty where somebody has signed in and only then one is wanted."""
+    if unless_signed_in and User.objects.exclude(last_login=None).exists():
+        return ""
+    user = User.objects.filter(email=email.lower(), is_active=True).first() if email else first_person()
+    if user is None and email:
+        raise CommandError(f"There is nobody with the address {email}.")
+    user = user or create_person(email=FIRST)
+    base = settings.PUBLIC_URL or door_url()
+    return f"{base}/signin/{create_signin_code(user=user)}"
