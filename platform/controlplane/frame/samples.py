@@ -12,7 +12,7 @@ def title(data: dict[str, Any]) -> str:
     """A worker writes titles in English; the usual ones have words here."""
     written = str(data.get("title", ""))
     if found := MATRIX.fullmatch(written):
-        return _("Confusion matrix, %(split)s") % {"split": found[1]}
+        return _("Confusion matrix (%(split)s)") % {"split": found[1]}
     step = written.removeprefix("step ")
     return _("step %(n)s") % {"n": f"{int(step):,}"} if step.isdecimal() else written
 

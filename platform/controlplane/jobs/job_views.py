@@ -204,6 +204,7 @@ def _samples(request: HttpRequest, job: Job) -> dict[str, Any]:
         "after": steps[at + 1] if at + 1 < len(steps) else None,
         "pinned": pinned if mine else "",
         "rows": (mine or shown)[:SAMPLES],
+        "alone": rows[0].data if len(rows) == len(steps) == 1 and rows[0].data.get("kind") == "table" else None,
         "others": others,
     }
 

@@ -158,9 +158,13 @@ def test_a_table_on_the_way_is_drawn_as_one(alice: Person) -> None:
     data = {"title": "confusion matrix, test", "prompt": "", "output": "\tgood\t<b>\ngood\t12\t3\n<b>\t0\t9", "kind": "table"}
     Sample.objects.create(job=job, step=3, cursor=0, data=data, created_at=now())
     text = text_of(alice, job, "/samples")
-    assert "Confusion matrix, test" in text
+    assert "<h2>Confusion matrix (test)</h2>" in text, "alone, it gives its card the name"
+    assert text.count("Confusion matrix (test)") == 1
+    assert '<td class="fine">actual \\ predicted</td><th scope="col" class="num">good</th>' in text
     assert '<th scope="col" class="num">&lt;b&gt;</th>' in text
     assert '<th scope="row">good</th><td class="num">12</td><td class="num">3</td>' in text
+    Sample.objects.create(job=job, step=4, cursor=0, data=data, created_at=now())
+    assert "<h2>Samples</h2>" in text_of(alice, job, "/samples")
 
 
 def test_settings_are_written_as_the_api_takes_them(alice: Person) -> None:
