@@ -1,4 +1,4 @@
-// What scrolls sideways can be reached by keyboard; what does not scroll is no stop on the way.
+// What scrolls can be reached by keyboard; what does not scroll is no stop on the way.
 
 const MARKS = ".scroller, pre.code, .md pre";
 
@@ -9,7 +9,7 @@ export function startScrollers(): void {
 
 export function markScrollers(root: ParentNode): void {
   for (const element of root.querySelectorAll<HTMLElement>(MARKS)) {
-    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+    if (element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight) element.tabIndex = 0;
     else element.removeAttribute("tabindex");
   }
   for (const tab of root.querySelectorAll<HTMLElement>(".tabs > [aria-current]")) show(tab, tab.parentElement);

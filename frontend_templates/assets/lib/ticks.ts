@@ -1,5 +1,5 @@
 // Rows to tick: `form[data-ticks]` with `input[data-tick]` in its rows. Ticks outlive a reload of the rows; shift ticks a range;
-// `[data-ticked]` says how many. Whether the bar shows is the style sheet's: it needs no script.
+// `[data-ticked]` says how many, and a button with `data-least` waits for as many. Whether the bar shows is the style sheet's: it needs no script.
 
 const kept = new WeakMap<HTMLFormElement, Set<string>>();
 let last: HTMLInputElement | null = null;
@@ -41,6 +41,7 @@ function restore(): void {
 function tell(form: HTMLFormElement): void {
   const ticked = boxes(form).filter((box) => box.checked);
   for (const box of boxes(form)) box.closest("tr")?.classList.toggle("picked", box.checked);
+  for (const button of form.querySelectorAll<HTMLButtonElement>("button[data-least]")) button.disabled = ticked.length < Number(button.dataset.least);
   const place = form.querySelector<HTMLElement>("[data-ticked]");
   if (place) place.textContent = (place.dataset.ticked ?? "").replace("%(n)s", String(ticked.length));
 }

@@ -118,6 +118,9 @@ def ticked(request: HttpRequest, ws: str) -> HttpResponse:
     """What the bar of ticked rows does: compare, stop or delete them."""
     numbers = [int(text) for text in request.POST.getlist("job")[:TICKED] if text.isdecimal() and len(text) < 10]
     act = request.POST.get("act", "")
+    if act == "compare" and not numbers:
+        sorry(request, Problem(422, "nothing_ticked", _("Tick two or more jobs to compare them.")))
+        return redirect("compare", ws=ws)
     if act == "compare":
         return redirect(f"{reverse('compare', kwargs={'ws': ws})}?jobs={','.join(str(number) for number in numbers)}")
     listed = redirect("jobs", ws=ws)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from controlplane.jobs.models import Job, Sample
 from controlplane.jobs.transitions import now
+from django.test import Client
 
 from tests.controlplane.jobs.rows import job_rows
 from tests.people import People, Person
@@ -67,6 +68,19 @@ def test_jobs_are_added_removed_and_made_the_base_by_links(alice: Person) -> Non
     assert 'href="/w/acme/compare?jobs=1,2,3&amp;base=3">make base</a>' in text
     assert "Choose two or more jobs" in alice.get("/w/acme/compare").body.decode()
     assert "Choose two or more jobs" in alice.get("/w/acme/compare?jobs=99,x,4e9").body.decode()
+
+
+def test_one_job_is_no_comparison(alice: Person) -> None:
+    text = alice.get("/w/acme/compare?jobs=1").body.decode()
+    assert text.count("Add another job to see what differs.") == 1
+    assert "Nothing differs here" not in text
+    chooser = alice.get("/w/acme/compare").body.decode()
+    assert '<button class="btn primary" data-least="2">' in chooser
+    client = Client()
+    client.force_login(alice.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    answer = client.post("/w/acme/jobs/ticked", {"act": "compare"}, follow=True)
+    assert answer.redirect_chain == [("/w/acme/compare", 302)]
+    assert "Tick two or more jobs to compare them." in answer.content.decode()
 
 
 def test_jobs_of_other_workspaces_are_not_there(alice: Person, people: People) -> None:
