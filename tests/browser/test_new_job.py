@@ -39,9 +39,9 @@ def test_settings_follow_each_other_and_focus_stays(house: House) -> None:
         expect(page.locator("#p-batch_size")).to_have_value("99999")
         page.locator("[data-errors] a").click()
         expect(page.locator("#p-batch_size")).to_be_focused()
-        expect(page.locator(".check-line").first).to_contain_text("A setting is out of range")
-        page.get_by_role("button", name="Reset batch_size").click()
-        expect(page.locator(".check-line").first).to_contain_text("Columns match the task")
+        expect(page.locator(".check-line").first).to_contain_text("Out of range")
+        page.locator(".check-line").get_by_role("button", name="Reset Batch size").click()
+        expect(page.locator(".check-line").first).to_contain_text("The columns are chosen")
         expect(page.locator("#p-batch_size")).to_have_value("32")
 
 
@@ -56,7 +56,7 @@ def test_another_kind_of_data_and_what_mends_a_wrong_choice(house: House) -> Non
         line.get_by_role("button").first.click()
         expect(page.locator("#recipe-text-classificationfinetune")).to_be_checked()
         expect(page.locator("#domain-text")).to_be_checked()
-        expect(page.locator(".check-line", has_text="列与任务相符")).to_be_visible()
+        expect(page.locator(".check-line", has_text="列已选好")).to_be_visible()
 
 
 def test_the_json_and_the_form_say_the_same(house: House) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workers.contract.column_names import is_label, is_text
 from workers.contract.names import CATEGORY_CHARS_MAX, CATEGORY_VALUES_MAX
-from workers.prepare import names_hint
 from workers.prepare.detect import media
 from workers.prepare.json_table import join
 from workers.prepare.strings import OF_TYPE, TYPED, UNTYPED, Narrowing, parse
@@ -125,10 +125,10 @@ class Column:
         counts = sum(self.values.values(), Counter())
         counts.pop(None, None)
         repeated = len(counts) <= self.filled / 2
-        if names_hint.is_label(self.name):
+        if is_label(self.name):
             return repeated or self.filled <= FEW
         mean = sum(len(value) * count for value, count in counts.items()) / max(1, self.filled)
-        return repeated and not names_hint.is_text(self.name) and self.longest <= SHORT and mean <= SHORT_MEAN
+        return repeated and not is_text(self.name) and self.longest <= SHORT and mean <= SHORT_MEAN
 
     @property
     def few(self) -> bool:

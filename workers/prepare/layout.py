@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from workers.contract.column_names import label_rank
 from workers.contract.options import SPLITS, PrepareOptions, Split, SplitRule
-from workers.prepare import names_hint, splits
+from workers.prepare import splits
 from workers.prepare.columns import LABEL_TYPES, Column
 from workers.prepare.detect import split_word
 from workers.prepare.intake import Part
@@ -26,9 +27,9 @@ DEFAULT: dict[Split, float] = {"train": 1 - 2 * HELD_OUT, "validation": HELD_OUT
 def label_of(columns: dict[str, Column], types: dict[str, str]) -> str | None:
     """The column that is evidently the label: one with a label's name, else the only category."""
     able = [name for name, type in types.items() if type in LABEL_TYPES and _few(columns[name], type)]
-    named = [name for name in able if names_hint.is_label(name)]
+    named = {name: rank for name in able if (rank := label_rank(name))}
     if named:
-        return min(named, key=lambda name: (len(names_hint.words(name)), names_hint.LABELS.index(names_hint.words(name)[-1])))
+        return min(named, key=named.__getitem__)
     categories = [name for name in able if types[name] == "category"]
     return categories[0] if len(categories) == 1 else None
 

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from workers.contract.column_names import is_id
 from workers.contract.options import SPLITS
 from workers.contract.personal import LEAST
-from workers.prepare import names_hint, personal
+from workers.prepare import personal
 from workers.prepare.casting import arrow_type, cast
 from workers.prepare.columns import Column
 from workers.prepare.intake import Part
@@ -23,7 +24,7 @@ class Source:
         self._parts, self._columns, self._layout = parts, columns, layout
         self.types = {name: type for name, type in types.items() if name != layout.column}
         self.label = layout.label or label_of(columns, self.types)
-        self.inputs = [name for name, type in self.types.items() if name != self.label and not (names_hint.is_id(name) and type != "text")]
+        self.inputs = [name for name, type in self.types.items() if name != self.label and not (is_id(name) and type != "text")]
         self.schema = pa.schema([(name, arrow_type(columns[name], type)) for name, type in self.types.items()])
         self.personal, self.masks, self.masked = personal.columns(self.types, self.label), masks, 0
 

@@ -233,6 +233,30 @@ def texts(version: DatasetVersion, *, split: str, rows: list[int], column: str, 
     return [found[row] for row in rows]
 
 
+PAIRS_ROWS, PAIRS_BYTES, PAIRS_SECONDS = 200_000, 64 * 1024 * 1024, 3.0
+
+
+def pairs(version: DatasetVersion, inputs: list[str], label: str | None) -> dict[str, int]:
+    """What these columns are like as inputs and answer (see `reader`); empty where that is too much to look through while a form waits."""
+    shards = [(split, ref) for split in splits_of(version) for ref in version.shards[split]]
+    if not shards or sum(version.splits.values()) > PAIRS_ROWS or sum(int(ref["size"]) for _split, ref in shards) > PAIRS_BYTES:
+        return {}
+    return _pairs(version.pk, tuple(inputs), label)
+
+
+@lru_cache(maxsize=256)
+def _pairs(pk: int, inputs: tuple[str, ...], label: str | None) -> dict[str, int]:
+    """A version never changes, so its columns are looked through once."""
+    version = DatasetVersion.objects.get(pk=pk)
+    shards = _all([(split, ref) for split in splits_of(version) for ref in version.shards[split]])
+    try:
+        return pool.ask({"op": "pairs", "shards": shards, "inputs": list(inputs), "label": label}, PAIRS_SECONDS)
+    except Problem as problem:
+        if problem.status >= 500:
+            raise  # busy or away for now: asked again the next time
+        return {}
+
+
 def cell_path(version: DatasetVersion, split: str, row: int, column: str) -> str:
     """Where a browser finds one image or sound: a path without host, the same for a while."""
     return "/files/" + artifacts.token({"c": [version.pk, split, row, column]}, steady=True)

@@ -7,6 +7,9 @@ on memory, a locked configuration; the process may write no file. The parent kil
    "offset", "limit", "filters": [[column, op, value]], "q", "only": {split: [rows]} | null}
     -> {"items": [{"row", "split", "values"}], "total": rows that match in these shards}
   {"op": "texts", "path", "rows": [number], "column", "length"} -> {"texts": [text]}
+  {"op": "pairs", "shards": [{"path", "split"}], "inputs": [column], "label": column | null}
+    -> {"rows": with an input, "distinct": inputs, "codes": of one short word each, "conflicts": inputs with two labels,
+        "leaked": rows outside test whose input is in test}
   {"op": "count", "path"} -> {"rows"} · {"op": "cell", "path", "row", "column"} -> {"data": base64 | null, "name"}
 Images and audio are no values: true stands for one that is there, null for none.
 """
@@ -29,6 +32,7 @@ ANSWER_BYTES = 8 * 1024 * 1024  # a page ends early beyond this; one row may be 
 MEDIA = ("image", "audio")
 TEXTS = ("text", "category")
 COMPARE = {"eq": "IS NOT DISTINCT FROM", "ne": "IS DISTINCT FROM", "lt": "<", "gt": ">"}
+CODE = "[A-Za-z0-9_.:/#-]{1,40}"  # an id, a number, a date: one short word
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -219,7 +223,25 @@ def cell(request: dict[str, Any]) -> dict[str, Any]:
     return {"data": base64.b64encode(data).decode() if isinstance(data, bytes) else None, "name": name}
 
 
-OPERATIONS = {"rows": rows, "count": count, "texts": texts, "cell": cell}
+def pairs(request: dict[str, Any]) -> dict[str, Any]:
+    """What some columns as inputs and one as the answer are like together, over all shards."""
+    connection = connect([shard["path"] for shard in request["shards"]])
+    parts, values = [], []
+    for entry in request["shards"]:
+        shard = Shard(connection, entry["path"])
+        inputs = [f"trim(coalesce(CAST({shard.column(name)} AS VARCHAR), ''))" for name in request["inputs"]]
+        answer_ = f"CAST({shard.column(request['label'])} AS VARCHAR)" if request["label"] else "NULL"
+        shown = f"hash({', '.join(inputs)}) AS h, regexp_full_match({inputs[0]}, ?) AS code, {answer_} AS y, ? = 'test' AS held"
+        parts.append(f"SELECT {shown} FROM read_parquet(?) WHERE {inputs[0]} <> ''")  # noqa: S608
+        values += [CODE, entry["split"], entry["path"]]
+    each = "SELECT count(*) AS n, count(*) FILTER (held) AS held, count(*) FILTER (code) AS codes, count(DISTINCT y) AS labels"
+    grouped = f"{each} FROM ({' UNION ALL '.join(parts)}) GROUP BY h"
+    sums = "sum(n), count(*), sum(codes), count(*) FILTER (labels > 1), sum(n - held) FILTER (held > 0)"
+    found = connection.execute(f"SELECT {sums} FROM ({grouped})", values).fetchall()[0]  # noqa: S608
+    return dict(zip(("rows", "distinct", "codes", "conflicts", "leaked"), (int(value or 0) for value in found), strict=True))
+
+
+OPERATIONS = {"rows": rows, "count": count, "texts": texts, "cell": cell, "pairs": pairs}
 
 
 def answer(line: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from controlplane import catalog, forms
 from controlplane.data.models import DatasetVersion
+from controlplane.data.schemas import columns_of
 from controlplane.errors import Problem
 from controlplane.jobs.models import Job
 from controlplane.registry.models import ModelVersion
@@ -37,6 +38,7 @@ class Draft:
     version: DatasetVersion | None
     columns: dict[str, str]
     guessed: dict[str, str]
+    unsure: dict[str, list[str]]
     base_model: str
     bases: list[dict[str, Any]]
     preset: Preset
@@ -48,8 +50,12 @@ class Draft:
     wrong: dict[str, str] = field(default_factory=dict)
 
     def mapping(self) -> dict[str, str]:
-        """Role → column, as far as it was chosen or had to be guessed; the rest is found by name and type."""
-        return {role: column for role, column in self.columns.items() if column} | self.guessed
+        """Role → column, empty for none, as far as it was chosen or had to be guessed; the rest is found by name and type."""
+        return chosen(self.columns) | self.guessed
+
+    def open_roles(self) -> dict[str, list[str]]:
+        """Roles whose column was chosen among several by nobody yet."""
+        return {role: names for role, names in self.unsure.items() if not self.columns.get(role)}
 
     def body(self) -> dict[str, Any]:
         """The request the API would take."""
@@ -72,12 +78,17 @@ def ready_versions(workspace: Any) -> list[DatasetVersion]:
     return list(rows.defer("shards", "sources").order_by("-created_at")[:200])
 
 
+def features(version: DatasetVersion) -> dict[str, str]:
+    """Column → type in the order of the file."""
+    return {name: version.features[name] for name in columns_of(version)}
+
+
 def fits(spec: type[Spec], version: DatasetVersion) -> bool:
     """Whether the recipe reads this format and every role finds a column, or several."""
     if version.format and version.format not in spec.formats:
         return False
     try:
-        suggest(spec, version.features, version.statistics, {})
+        suggest(spec, features(version), version.statistics, {})
     except Problem:
         return False
     return True
@@ -119,14 +130,19 @@ def draft(workspace: Any, sent: Mapping[str, str], source: Job | None = None) ->
     preset: Preset = next((p for p in PRESETS if p == given.get("preset")), "balanced")
     typed, wrong = _typed(given, spec, preset)
     bases = bases_for(workspace, spec)
-    features = version.features if version else {}
-    columns = {role: name if (name := given.get(f"c-{role}", "")) in features else "" for role in spec.columns}
+    known = version.features if version else {}
+    columns = {
+        role: name if (name := given.get(f"c-{role}", "")) in known or (name == NONE and not column.required) else ""
+        for role, column in spec.columns.items()
+    }
+    guessed, unsure = _guessed(spec, version, columns)
     return Draft(
         spec=spec,
         versions=versions,
         version=version,
         columns=columns,
-        guessed=_guessed(spec, version, columns),
+        guessed=guessed,
+        unsure=unsure,
         base_model=_base(given, spec, bases),
         bases=bases,
         preset=preset,
@@ -139,14 +155,20 @@ def draft(workspace: Any, sent: Mapping[str, str], source: Job | None = None) ->
     )
 
 
-def _guessed(spec: type[Spec], version: DatasetVersion | None, columns: dict[str, str]) -> dict[str, str]:
+def chosen(columns: Mapping[str, str]) -> dict[str, str]:
+    """What the form says of columns as a request does: an optional role's NONE is an empty name."""
+    return {role: "" if name == NONE else name for role, name in columns.items() if name}
+
+
+def _guessed(spec: type[Spec], version: DatasetVersion | None, columns: dict[str, str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     if version is None:
-        return {}
+        return {}, {}
     try:
-        found = suggest(spec, version.features, version.statistics, columns)
+        found = suggest(spec, features(version), version.statistics, chosen(columns))
+        unsure = suggest(spec, features(version), version.statistics, {}).unsure
     except Problem:
-        return {}  # the checks say what does not fit
-    return {role: name for role, name in found.items() if not columns.get(role)}
+        return {}, {}  # the checks say what does not fit
+    return {role: name for role, name in found.columns.items() if not columns.get(role)}, unsure
 
 
 def _set(given: dict[str, str]) -> dict[str, str]:
@@ -213,6 +235,6 @@ def _of_job(job: Job) -> dict[str, str]:
     body = job.request
     out = {key: str(body[key]) for key in ("recipe", "dataset", "base_model", "preset", "name", "model_name") if body.get(key)}
     out |= {f"{forms.PREFIX}{key}": forms.shown(value) for key, value in (job.work.get("params") or {}).items()}
-    out |= {f"c-{role}": column for role, column in (body.get("columns") or {}).items() if column}
+    out |= {f"c-{role}": column or NONE for role, column in (body.get("columns") or {}).items() if column is not None}
     device = (body.get("resources") or {}).get("device")
     return out | ({"device": device} if device else {})

@@ -21,24 +21,27 @@ from controlplane.frame.figures import size
 from controlplane.frame.pages import said
 from controlplane.training import preflight, services, words
 from controlplane.training.code import code
-from controlplane.training.columns import map_columns
 from controlplane.training.draft import NONE, PRESETS, Draft, domain_of, fits
 from controlplane.training.estimate import Past, capacity, memory, past, seconds, verdict
-from controlplane.training.fixes import fixes
+from controlplane.training.fixes import fixes, setting
+from controlplane.training.roles import mapped, roles, unused
 
 ROWS = 3
 SHOWN = 160  # characters of a cell
+DOUBTS = ("like_id", "conflicts", "leakage")  # what keeps the data from being called good
 QUIET = ("recipe", "params", "dataset", "base_model")  # said only when they fail
 
 
 def context(request: HttpRequest, plan: Draft, wrong: dict[str, str], clone: str, once: str) -> dict[str, Any]:
     ws = request.workspace.slug  # type: ignore[attr-defined]
-    params = {place.removeprefix("params."): text for place, text in wrong.items() if place.startswith("params.")}
-    groups = forms.groups(plan.spec, preset=plan.preset, sent=plan.sent or None, wrong=params)
     body = plan.body()
+    check = checked(request, plan, body) if plan.version else None
+    params = _marked(check) | {place.removeprefix("params."): text for place, text in wrong.items() if place.startswith("params.")}
+    groups = forms.groups(plan.spec, preset=plan.preset, sent=plan.sent or None, wrong=params)
     before = past(request.workspace, plan.spec)  # type: ignore[attr-defined]
     links = {place.replace("columns.", "c-"): text for place, text in (wrong | plan.wrong).items() if not place.startswith("params.")}
-    links |= {knob.id: f"{said(knob.title)}: {knob.wrong}" for group in groups for knob in group.knobs if knob.wrong}
+    if wrong:  # before the form was sent, the checks beside it name the setting and lead to it
+        links |= {knob.id: f"{said(knob.title)}: {knob.wrong}" for group in groups for knob in group.knobs if knob.wrong}
     values = forms.effective(groups)
     return {
         "nav": "jobs",
@@ -48,6 +51,8 @@ def context(request: HttpRequest, plan: Draft, wrong: dict[str, str], clone: str
         "models": models(plan, before),
         "room": capacity(plan.device),
         "sees": sees(plan, plan.version) if plan.version else None,
+        "roles": roles(plan),
+        "unused": unused(plan),
         "presets": presets(plan, before),
         "basis": f"{plan.spec.recipe}:{plan.preset}",
         "simple": [knob for group in groups for knob in group.knobs if knob.simple],
@@ -59,9 +64,15 @@ def context(request: HttpRequest, plan: Draft, wrong: dict[str, str], clone: str
         "wrong": links,
         "clone": clone,
         "once": once,
-        "check": checked(request, plan, body) if plan.version else None,
+        "check": check,
         "samples": code(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"), ws, body),
     }
+
+
+def _marked(check: dict[str, Any] | None) -> dict[str, str]:
+    """Setting → what is wrong with it, as the checks found."""
+    places = [place for item in (check or {}).get("checks", ()) if item["id"] == "params" and not item["ok"] for place in item["places"]]
+    return {str(place["loc"][2]): str(place.get("msg", "")) for place in places if len(place.get("loc") or []) > 2}
 
 
 def tasks(plan: Draft) -> dict[str, Any]:
@@ -115,16 +126,19 @@ def summary(group: forms.Group) -> str:
     """What stands beside a closed group: what was changed, else its first values."""
     knobs = [knob for knob in group.knobs if knob.visible and not knob.simple]
     chosen = [knob for knob in knobs if knob.changed] or knobs[:2]
-    parts = [f"{said(knob.title)} {knob.value or '–'}" for knob in chosen if len(knob.value) < 24][:2]
+    parts = [
+        f"{said(knob.title)} {words.ZERO.get(knob.name, '0') if knob.value == '0' else knob.value or '–'}"
+        for knob in chosen
+        if len(knob.value) < 24
+    ][:2]
     return " · ".join(parts)
 
 
 def sees(plan: Draft, version: DatasetVersion) -> dict[str, Any]:
     """The first rows as the model gets them: {rows: [[(role, cell)]], lengths, mapping: [(role title, column)]}."""
+    columns = mapped(plan)
     try:
-        found = map_columns(plan.spec, version.features, plan.mapping())
-        columns = {role: found[role] for role in plan.spec.columns if role in found}
-        items = _first_rows(version) if version.state == "ready" else []
+        items = _first_rows(version) if columns and version.state == "ready" else []
     except Problem:
         return {"rows": [], "lengths": "", "mapping": []}
     rows = [[(role, cell(version, item, columns[role], SHOWN)) for role in columns] for item in items]
@@ -155,11 +169,12 @@ def checked(request: HttpRequest, plan: Draft, body: dict[str, Any]) -> dict[str
         failed = {"id": "params", "ok": False, "warning": False, "code": problem.code, "message": problem.detail, "places": problem.errors}
         found = {"checks": [failed], "estimate": {}, "queue": {}}
     for check in found["checks"]:
-        if check["id"] == "columns" and check["ok"] and plan.guessed:
+        if check["id"] == "columns" and check["ok"] and plan.open_roles():
             check |= {"warning": True, "code": "columns_guessed"}
-    shown = [check for check in found["checks"] if not check["ok"] or check["id"] not in QUIET]
+    quiet = (*QUIET, "data") if {check["id"] for check in found["checks"]} & set(DOUBTS) else QUIET
+    shown = [check for check in found["checks"] if not check["ok"] or check["id"] not in quiet]
     for check in shown:
-        check |= {"title": words.title(check), "note": _note(check, plan, found), "fixes": fixes(check, plan, request.workspace.slug)}  # type: ignore[attr-defined]
+        check |= {"title": _title(check, plan), "note": _note(check, plan, found), "fixes": fixes(check, plan, request.workspace.slug)}  # type: ignore[attr-defined]
     estimate, queue = found["estimate"], found["queue"]
     if range_ := estimate.get("seconds"):
         ends = [timezone.now() + timedelta(seconds=value) for value in range_]
@@ -170,22 +185,29 @@ def checked(request: HttpRequest, plan: Draft, body: dict[str, Any]) -> dict[str
     return {"checks": shown, "passed": passed, "estimate": estimate, "queue": queue, "waits": waits}
 
 
+def _title(check: dict[str, Any], plan: Draft) -> str:
+    """Settings out of range are named."""
+    names = [setting(plan, str(place["loc"][2])) for place in check["places"] if len(place.get("loc") or []) > 2]
+    if check["id"] == "params" and not check["ok"] and names:
+        return _("Out of range: %(names)s") % {"names": ", ".join(dict.fromkeys(names))}
+    return words.title(check)
+
+
 def _note(check: dict[str, Any], plan: Draft, found: dict[str, Any]) -> str:
     """The line under a check."""
     if check["id"] == "columns" and check["ok"]:
-        return " · ".join(f"{title}: {name}" for title, name in (sees(plan, plan.version)["mapping"] if plan.version else []))
+        return " · ".join(f"{said(plan.spec.columns[role].title)}: {name}" for role, name in mapped(plan).items())
     if check["code"]:
         return str(words.REMEDIES.get(check["code"], ""))
     if check["id"] == "resources" and found["estimate"].get("memory_bytes") and (room := capacity(plan.device)):
         return _("about %(need)s of %(room)s memory") % {"need": size(found["estimate"]["memory_bytes"]), "room": size(room)}
     if check["id"] == "data" and plan.version:
-        return balance(plan.version)
+        return balance(plan.version, mapped(plan).get("label", ""))
     return ""
 
 
-def balance(version: DatasetVersion) -> str:
-    """How evenly the largest class stands in each split; empty where there are no classes."""
-    label = (version.statistics or {}).get("label")
+def balance(version: DatasetVersion, label: str) -> str:
+    """How evenly the largest class of a label stands in each split; empty where there are no classes."""
     shares: dict[str, list[float]] = {}
     for part in (version.statistics.get("splits") or {}).values():
         counts = (part.get("classes") or {}).get(label) or {}

@@ -7,6 +7,7 @@ from controlplane.data.models import DatasetVersion
 from controlplane.errors import Problem
 from controlplane.jobs.models import Worker
 from controlplane.jobs.scheduler import hosts, queue
+from controlplane.training.doubts import of_data, of_steps
 from controlplane.training.estimate import Past, capacity, memory, past, seconds
 from controlplane.training.services import Plan, TrainRequest, plan
 
@@ -75,12 +76,9 @@ def _sentence(text: str) -> str:
 
 
 def warnings(workspace: Any, found: Plan) -> list[dict[str, Any]]:
-    """What would not stop the job but mislead it: test rows in training, memory that is short."""
-    out = []
-    if leaked := (found.version.statistics.get("health") or {}).get("leakage"):
-        text = f"{leaked} rows are also in test."
-        hint = "Scores on test would look better than they are."
-        out.append(_check("leakage", text, warning=True, code="leakage", fix=hint, places=[{"rows": leaked}]))
+    """What would not stop the job but mislead it: see `doubts`, and memory that is short."""
+    doubts = of_data(found.version, found.columns) + of_steps(found.version, found.spec, found.params.model_dump())
+    out = [_check(doubt["code"], warning=True, **doubt) for doubt in doubts]
     device = found.resources.device
     need, room = memory(found.spec, base_name(found), base_bytes(found), past(workspace, found.spec)), capacity(device)
     if room and need > room:

@@ -112,7 +112,7 @@ def start_job(*, workspace: Any, user: Any, request: TrainRequest) -> Job:
     asked = request.model_dump(mode="json", exclude_none=True) | {
         "model_name": p.model_name,
         "dataset": str(p.version),
-        "columns": p.columns,
+        "columns": p.columns | {role: name for role, name in (request.columns or {}).items() if name == ""},
     }
     return jobs.create_job(
         workspace=workspace,

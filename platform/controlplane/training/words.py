@@ -19,7 +19,7 @@ DOMAINS: dict[str, tuple[Any, str]] = {
     "series": (pgettext_lazy("kind of data", "Time series"), "chart-line"),
 }
 PASSED: dict[str, str | Promise] = {
-    "columns": gettext_lazy("Columns match the task"),
+    "columns": gettext_lazy("The columns are chosen"),
     "resources": gettext_lazy("A worker has the device and the memory"),
     "data": gettext_lazy("The data can be learnt from"),
 }
@@ -51,10 +51,22 @@ FAILED: dict[str, str | Promise] = {
 REMEDIES: dict[str, str | Promise] = {
     "will_not_fit": gettext_lazy("Choose a smaller model or a smaller batch."),
     "leakage": gettext_lazy("Scores on test would look better than they are."),
+    "conflicts": gettext_lazy("The model learns both."),
+    "like_id": gettext_lazy("A model cannot learn from it. Choose the column that holds the text."),
+    "few_steps": gettext_lazy("There are few rows. More epochs let the model see them more often."),
     "empty_split": gettext_lazy("Bring more rows, or give the split a larger share."),
     "one_class": gettext_lazy("Bring rows of at least two classes, or choose another column."),
     "class_too_small": gettext_lazy("Bring more rows of it, join it with another class, or remove it."),
     "no_such_device": gettext_lazy("Choose another device, or add a host that has one."),
+}
+ZERO: dict[str, str | Promise] = {  # what a setting of 0 stands for
+    "max_steps": gettext_lazy("no limit"),
+    "learning_rate": gettext_lazy("auto"),
+    "image_size": gettext_lazy("auto"),
+    "sample_steps": gettext_lazy("auto"),
+    "eval_steps": gettext_lazy("every epoch"),
+    "early_stopping_patience": gettext_lazy("off"),
+    "max_grad_norm": gettext_lazy("off"),
 }
 WAITS: dict[str, str | Promise] = {
     "no_worker": gettext_lazy("When a worker is online"),
@@ -65,9 +77,18 @@ WAITS: dict[str, str | Promise] = {
 
 def title(check: dict[str, Any]) -> str:
     """A check's sentence; what has none keeps the words it came with."""
+    place = (check["places"] or [{}])[0]
     if check["code"] == "leakage":
-        rows = int(check["places"][0]["rows"])
+        rows = int(place["rows"])
         return ngettext("%(n)s row is also in test", "%(n)s rows are also in test", rows) % {"n": f"{rows:,}"}
+    if check["code"] == "conflicts":
+        rows = int(place["rows"])
+        return ngettext("%(n)s input carries two labels", "%(n)s inputs carry two labels", rows) % {"n": f"{rows:,}"}
+    if check["code"] == "few_steps":
+        steps = int(place["steps"])
+        return ngettext("Only %(n)s step: the model may learn little", "Only %(n)s steps: the model may learn little", steps) % {"n": steps}
+    if check["code"] == "like_id":
+        return _("%(name)s looks like an id: every row has another one") % {"name": place["column"]}
     known = PASSED.get(check["id"]) if check["code"] is None else FAILED.get(check["code"])
     return str(known or check["message"])
 

@@ -24,6 +24,17 @@ def test_default_is_80_10_10_stratified(prepare):
     assert "stratified split by label" in outcome.log
 
 
+def test_a_column_named_like_a_label_is_stratified_by_beside_other_categories(prepare):
+    rows = "".join(
+        f"2024/5/{i % 9 + 1},{'电话' if i % 3 else '微信'},收到的杯子盖子是坏的 {i % 40},{'退款' if i % 5 else '投诉'}\n"
+        for i in range(500)
+    )
+    outcome = prepare({"a.csv": f"提交日期,渠道,客户留言,工单类别\n{rows}".encode()})
+    assert outcome.result["statistics"]["label"] == "工单类别"
+    assert Counter(row["工单类别"] for row in outcome.rows("test")) == {"退款": 40, "投诉": 10}
+    assert outcome.result["features"]["客户留言"] == "text", "what is named like a text is none of classes"
+
+
 def test_every_row_is_in_exactly_one_split_in_file_order(prepare):
     labels = random.Random(1).choices("abcdefg", [50, 40, 30, 20, 5, 2, 1], k=3000)
     outcome = prepare({"a.csv": table(labels)})
