@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from controlplane import catalog
 from controlplane.frame import slots
-from controlplane.frame.called import CALLED, job_name
+from controlplane.frame.called import CALLED, called, job_name
 from controlplane.frame.figures import duration
 from controlplane.frame.templatetags.frame import progressed
 from controlplane.jobs.models import Allocation, Job, Worker
@@ -133,14 +133,14 @@ def capacity(request: HttpRequest) -> slots.Card:
 def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
     number = int(q.lstrip("#")) if q.lstrip("#").isdecimal() and len(q) < 10 else -1
     rows = shown(workspace).filter(Q(name__icontains=q) | Q(number=number)).order_by("-number")[:5]
-    return _("Jobs"), [(row.name, f"#{row.number}", address(workspace.slug, row.number)) for row in rows]
+    return _("Jobs"), [(job_name(row), f"#{row.number}", address(workspace.slug, row.number)) for row in rows]
 
 
 def uses(workspace: Any, dataset: str) -> list[slots.Use]:
     """Jobs that read this dataset version."""
     rows = shown(workspace).filter(dataset=dataset).exclude(kind="prepare").order_by("-number")[:100]
     kinds = {"train": _("Training"), "evaluate": _("Evaluation"), "optimize": _("Variant"), "predict": _("Batch prediction")}
-    return [slots.Use(kinds.get(r.kind, r.kind), f"{r.name} #{r.number}", address(workspace.slug, r.number), r, r.queued_at) for r in rows]
+    return [slots.Use(kinds.get(r.kind) or called(r.kind), f"{job_name(r)} #{r.number}", address(workspace.slug, r.number), r, r.queued_at) for r in rows]
 
 
 slots.uses.append(uses)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from controlplane.frame import slots
+from controlplane.frame.called import called
 from controlplane.frame.figures import figure
 from controlplane.jobs.models import Job
 from controlplane.registry.models import Model, ModelVersion
@@ -86,7 +87,7 @@ def recent(request: HttpRequest) -> slots.Card | None:
 
 def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
     rows = Model.objects.filter(workspace=workspace, name__icontains=q).order_by("-created_at")[:5]
-    return _("Models"), [(row.name, row.task, reverse("model", kwargs={"ws": workspace.slug, "name": row.name})) for row in rows]
+    return _("Models"), [(row.name, called(row.task), reverse("model", kwargs={"ws": workspace.slug, "name": row.name})) for row in rows]
 
 
 def uses(workspace: Any, dataset: str) -> list[slots.Use]:

@@ -58,6 +58,18 @@ def test_a_jobs_evaluation_tab_shows_how_its_model_does(people: People, version:
     assert "reviews@1" in text
 
 
+def test_search_and_uses_speak_the_readers_language(people: People, version: ModelVersion) -> None:
+    made = Dataset.objects.create(workspace=people.alice.workspace, name="reviews")
+    DatasetVersion.objects.create(dataset=made, version=1, state="ready", splits={"test": 2})
+    job_rows(people.alice.workspace, people.alice.user, 1, kind="evaluate", name="Evaluate reviews-clf@2 on reviews@1")
+    reader = people.alice.in_browser()
+    chinese = {"Accept-Language": "zh-Hans"}
+    found = reader.get("/w/acme/search?q=reviews", **chinese).body.decode()
+    assert "用 reviews@1 评测 reviews-clf@2" in found
+    assert "文本分类" in found
+    assert "用 reviews@1 评测 reviews-clf@2 #2" in reader.get("/w/acme/datasets/reviews/1/uses", **chinese).body.decode()
+
+
 def test_the_job_a_model_came_from_is_not_deleted_before_it(people: People, version: ModelVersion) -> None:
     answer = people.alice.delete("…/jobs/1")
     assert (answer.status, answer.code) == (409, "in_use")
