@@ -18,6 +18,6 @@ urlpatterns = [
     path("internal/v1/", include((inbox.urlpatterns, "inbox"))),
     path("admin/", operators.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("", include("controlplane.guide.urls")),
     *(path("", include(f"controlplane.{room}.urls")) for room in ROOMS),
+    path("", include("controlplane.guide.urls")),  # last among what a search finds
 ]

@@ -24,18 +24,23 @@ BESIDE = re.compile(r"^([a-z0-9-]+)\.md(#.*)?$")
 
 
 class Prose(NamedTuple):
-    """title: of the first heading, plain · html: all that follows it · parts: [(anchor, title)] of the second headings."""
+    """title: of the first heading, plain · html: all that follows it · parts: [(anchor, title)] of the second headings.
+
+    sections: [(anchor, heading, text)] of every heading, to be searched.
+    """
 
     title: str
     html: SafeString
     parts: list[tuple[str, str]]
+    sections: list[tuple[str, str, str]]
 
 
-def prose(text: str, *, links: str) -> Prose:
+def prose(source: str, *, links: str) -> Prose:
     """links: where the files beside this one have their pages, such as `/guide/en/`."""
     engine = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = engine.parse(NOTE.sub("", text))
+    tokens = engine.parse(NOTE.sub("", source))
     title, parts, ids = "", [], _Anchors()
+    sections: list[tuple[str, str, str]] = []
     for at, token in enumerate(tokens):
         if token.type == "heading_open":
             said = _plain(tokens[at + 1])
@@ -43,10 +48,14 @@ def prose(text: str, *, links: str) -> Prose:
             title = said if token.tag == "h1" else title
             if token.tag == "h2":
                 parts.append((anchor, said))
+            sections.append((anchor, said, ""))
+        elif sections and token.type in {"inline", "fence"}:
+            anchor, said, text = sections[-1]
+            sections[-1] = (anchor, said, f"{text} {_plain(token) or token.content}")
         for child in token.children or ():
             _point(child, links)
     begin = next((at + 3 for at, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h1"), 0)
-    return Prose(title, _html(engine, tokens[begin:]), parts)
+    return Prose(title, _html(engine, tokens[begin:]), parts, sections)
 
 
 class _Anchors:

@@ -85,13 +85,13 @@ def first_run(request: HttpRequest, ws: str) -> HttpResponse:
 @require_GET
 @needs("viewer", query=("q",))
 def search(request: HttpRequest, ws: str) -> HttpResponse:
-    """By name over pages and everything the rooms have; also what Ctrl K shows."""
+    """By name over pages, everything the rooms have, and the guide; also what Ctrl K shows."""
     q = request.GET.get("q", "").strip()[:100]
     groups = [found for find in slots.searches if (found := find(request.workspace, q))[1]] if q else []  # type: ignore[attr-defined]
     if "application/json" in request.headers.get("Accept", ""):  # the palette knows the pages by itself
         named = [{"title": str(title), "rows": [{"name": str(a), "note": str(b), "url": c} for a, b, c in rows]} for title, rows in groups]
         return JsonResponse({"groups": named})
-    if q and (found_pages := pages(ws, q)):
+    if q and (found_pages := pages(request, q)):
         groups = [(_("Pages"), found_pages), *groups]
     context = {"q": q, "groups": groups, "crumbs": [(_("Search"), "")]}
     return page(request, "workspaces/search.html", context, parts=("found",))

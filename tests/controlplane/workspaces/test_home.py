@@ -101,3 +101,27 @@ def test_a_page_that_breaks_says_so_in_the_readers_theme_with_the_requests_name(
     assert 'data-theme="dark"' in text
     assert "seen-in-the-log" in text
     assert "inside" not in text
+
+
+@pytest.mark.parametrize(
+    ("q", "address"),
+    [
+        ("endpoint", "/w/acme/endpoints"),
+        ("compare", "/w/acme/compare"),
+        ("invite", "/w/acme/members"),
+        ("password", "/accounts/password/change/"),
+        ("delete endpoint", "/guide/en/deploying#stop-start-delete"),
+        ("Excel", "/guide/en/datasets#files-it-reads"),
+        ("校准误差", "/guide/zh/models#"),
+    ],
+)
+def test_the_products_pages_and_its_guide_are_found_by_what_people_call_them(people: People, q: str, address: str) -> None:
+    assert f'href="{address}' in browser(people.alice).get(f"{HOME}/search", {"q": q}).content.decode()
+
+
+def test_the_palette_knows_pages_by_other_words_and_finds_the_guide(people: People) -> None:
+    client = browser(people.alice)
+    assert "invite people team" in seen(client)
+    groups = client.get(f"{HOME}/search", {"q": "Excel"}, headers={"Accept": "application/json"}).json()["groups"]
+    assert [group["title"] for group in groups] == ["User guide"]
+    assert groups[0]["rows"][0]["note"] == "Datasets"
