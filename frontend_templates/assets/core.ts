@@ -1,6 +1,6 @@
 // The one script of every page: htmx, theme, menus, dialogs, local times, and the islands on demand.
 import "./css/main.css";
-import { startCopy } from "./lib/copy";
+import { showLanguages, startCopy } from "./lib/copy";
 import { startDialogs } from "./lib/dialogs";
 import { startForms } from "./lib/forms";
 import { startHtmx } from "./lib/htmx";
@@ -19,6 +19,7 @@ import { startUndo } from "./lib/undo";
 
 function upgrade(root: ParentNode): void {
   localTimes(root);
+  showLanguages(root);
   loadIslands(root);
   markScrollers(root);
 }

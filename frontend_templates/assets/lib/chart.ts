@@ -44,6 +44,22 @@ function sparse(points: Points | undefined): boolean {
   return true;
 }
 
+/** 1, 2 or 5 times a power of ten, so that two or three such steps reach a value. */
+function stepOf(high: number): number {
+  const power = 10 ** Math.floor(Math.log10(high / 3));
+  return [1, 2, 5, 10].map((digit) => digit * power).find((step) => step >= high / 3 - power * 1e-9) ?? 10 * power;
+}
+
+/** Where the y axis ends: at a tick, at or above the highest value. */
+function top(high: number): number {
+  return high > 0 ? Math.ceil(high / stepOf(high) - 1e-9) * stepOf(high) : 1;
+}
+
+function stepsTo(max: number): number[] {
+  const step = stepOf(max);
+  return [...Array(Math.round(max / step) + 1).keys()].map((at) => at * step);
+}
+
 export class Chart {
   readonly element: HTMLElement;
   readonly hidden = new Set<string>();
@@ -165,7 +181,7 @@ export class Chart {
       series: [{}, ...this.#lines(soft), ...(soft ? this.#lines(false) : [])],
       axes: [
         { ...axis, ...(this.#view.axis === "step" ? { incrs: WHOLE } : {}), grid: { show: false }, size: 24, values: (_, ticks) => ticks.map((tick) => this.#x(tick)) },
-        { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : figure(tick))) },
+        { ...axis, size: 52, ...(this.extras.zero && !this.#view.log ? { splits: (_: uPlot, __: number, ___: number, max: number) => stepsTo(max) } : {}), values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : figure(tick))) },
       ],
       cursor: {
         sync: { key: this.sync.key, setSeries: false },
@@ -197,7 +213,7 @@ export class Chart {
 
   #yRange = (plot: uPlot, low: number | null, high: number | null): [number, number] => {
     if (low === null || high === null) return [0, 1];
-    if (this.extras.zero) return [0, high ? high * 1.1 : 1];
+    if (this.extras.zero) return [0, top(high)];
     if (this.#view.outliers !== false) return padded(low, high);
     const { min, max } = plot.scales.x ?? {};
     const shown = this.#columns.ys.filter((_, at) => !this.hidden.has(this.keys[at] ?? ""));

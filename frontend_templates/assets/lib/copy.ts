@@ -33,11 +33,15 @@ export function startCopy(): void {
     localStorage.setItem("code-language", tab.dataset.lang ?? "");
     showLanguage(tab.closest("[data-code]"));
   });
-  for (const block of document.querySelectorAll("[data-code]")) showLanguage(block);
+}
+
+/** Every code card, also one that was drawn anew, in the remembered language. */
+export function showLanguages(root: ParentNode): void {
+  for (const block of root.querySelectorAll("[data-code]")) showLanguage(block);
 }
 
 /** Shows the remembered language's block of a code card. */
-export function showLanguage(block: Element | null): void {
+function showLanguage(block: Element | null): void {
   const tabs = [...(block?.querySelectorAll<HTMLElement>("[data-lang]") ?? [])];
   const wanted = localStorage.getItem("code-language");
   const chosen = tabs.find((tab) => tab.dataset.lang === wanted)?.dataset.lang ?? tabs[0]?.dataset.lang;

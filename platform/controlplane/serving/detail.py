@@ -1,6 +1,6 @@
 """Pages of one endpoint: overview, usage, logs, revisions, settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Q
@@ -18,7 +18,7 @@ from controlplane.serving.schemas import endpoint_url, main_revision
 from controlplane.serving.services import REPLICAS_MAX
 from controlplane.serving.snippets import snippets
 from controlplane.serving.traffic import earlier, shares_of
-from controlplane.serving.views import ready_models
+from controlplane.serving.views import Choice, ready_models
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.models import Role
 from workers.contract.states import FINAL, EndpointState, ReplicaState
@@ -29,11 +29,23 @@ REPLICAS_SHOWN = 30
 
 
 @require_GET
-@needs("viewer", query=("span", "replica", "edit"))
+@needs("viewer", query=("span", "replica", "edit", "ask", "was"))
 def endpoint(request: HttpRequest, ws: str, name: str, tab: str = "overview") -> HttpResponse:
+    """edit, ask: a dialog that is open, for who reads without script · was: the state the reader has in view."""
     if tab not in TABS:
         raise Http404
     found = the_endpoint(request, name)
+    answer = shown(request, found, tab)
+    if request.GET.get("was", found.state) != found.state:
+        answer["HX-Trigger"] = "job-state"  # the sidebar counts anew
+    return answer
+
+
+def shown(
+    request: HttpRequest, found: Endpoint, tab: str, *, form: Mapping[str, Any] | None = None, wrong: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """form, wrong: settings that could not be saved, as they were typed, and why."""
+    ws, name = found.workspace.slug, found.name
     ready = Count("replica_set", filter=Q(replica_set__state=ReplicaState.READY))
     rows = found.revisions.select_related("model_version__model", "created_by").annotate(ready=ready)
     revisions = list(rows.order_by("-revision"))
@@ -49,12 +61,27 @@ def endpoint(request: HttpRequest, ws: str, name: str, tab: str = "overview") ->
         "revision_count": len(revisions),
         "thread": slots.Thread(request.workspace, here="endpoint", endpoint=name, model=main.model if main else ""),  # type: ignore[attr-defined]
         "settled": found.state in SETTLED and not found.plan,
-        "models": ready_models(request, found.task),
+        "models": _offered(request, found, revisions),
         "may_edit": request.role.includes(Role.EDITOR),  # type: ignore[attr-defined]
         "live": found.desired != "stopped",
+        "asking": request.GET.get("ask"),
+        "wrong": wrong or {},
         **_parts(request, found, revisions, tab),
     }
-    return page(request, "serving/endpoint.html", context, parts=("live",))
+    if tab == "settings":
+        context["form"] = form or _settings(found)
+    return page(request, "serving/endpoint.html", context, parts=("live",), status=422 if wrong else 200)
+
+
+def _offered(request: HttpRequest, found: Endpoint, revisions: Sequence[Revision]) -> list[Choice]:
+    """What can be deployed, without what has all the traffic already."""
+    shares = shares_of(found, revisions)
+    alone = {row.what for row in revisions if shares.get(row.revision) == 100}
+    return [each for each in ready_models(request, found.task) if each.value not in alone]
+
+
+def _settings(found: Endpoint) -> dict[str, Any]:
+    return {"title": found.title, "min": found.replicas_min, "max": found.replicas_max, **found.limits}
 
 
 def _parts(request: HttpRequest, found: Endpoint, revisions: Sequence[Revision], tab: str) -> dict[str, Any]:
@@ -84,10 +111,17 @@ def _parts(request: HttpRequest, found: Endpoint, revisions: Sequence[Revision],
         "splittable": [line for line in lines if _splits(line["row"]) and line["row"].servable][:10],
         "shares": shares,
         "newest": max(shares, default=0),
+        "movable": {row.revision for row in revisions if _movable(row, shares)},
         "earlier": next((line for line in lines if before and line["row"].revision == before.revision), None),
         "samples": snippets(found, main_revision(found, revisions)) if tab == "overview" else [],
         "editing": bool(request.GET.get("edit")),
     }
+
+
+def _movable(row: Revision, shares: Mapping[int, int]) -> bool:
+    """Whether all traffic can be sent to it: what has it already needs no button, and back leads only to what once answered."""
+    back = row.revision < max(shares, default=0) and not row.traffic
+    return shares.get(row.revision) != 100 and row.servable and (row.ready_once or not back)
 
 
 def _splits(row: Revision) -> bool:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from controlplane.frame import slots
 from controlplane.registry.models import ModelVersion
 from controlplane.serving.models import Endpoint, Revision
-from controlplane.serving.schemas import main_revision
+from controlplane.serving.schemas import endpoint_url, main_revision
 from controlplane.serving.snippets import snippets
 from workers.contract.states import EndpointState, VersionState
 
@@ -68,6 +68,15 @@ def trouble(request: HttpRequest) -> slots.Card | None:
     states = [EndpointState.FAILED, EndpointState.DEGRADED]
     rows = list(Endpoint.objects.filter(workspace=request.workspace, state__in=states).order_by("-updated_at")[:5])  # type: ignore[attr-defined]
     return slots.Card("serving/trouble.html", {"endpoints": rows}) if rows else None
+
+
+@slots.card("answering")
+def answering(request: HttpRequest) -> slots.Card | None:
+    """Endpoints that can be called now, with their addresses."""
+    states = [EndpointState.READY, EndpointState.DEGRADED]
+    rows = Endpoint.objects.filter(workspace=request.workspace, state__in=states).select_related("workspace")  # type: ignore[attr-defined]
+    found = [(row, endpoint_url(row)) for row in rows.order_by("-updated_at")[:5]]
+    return slots.Card("serving/answering.html", {"endpoints": found}) if found else None
 
 
 def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:

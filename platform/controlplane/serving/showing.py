@@ -14,6 +14,7 @@ from controlplane.serving.standing import stands
 from controlplane.serving.usage import usage
 
 COLOURS = 6
+ENOUGH = 20  # requests on either side of a verdict
 
 
 class Span(NamedTuple):
@@ -82,7 +83,8 @@ def lines(endpoint: Endpoint, revisions: Sequence[Revision], use: Mapping[str, A
     for row in revisions:
         own = by_number.get(row.revision)
         against = by_number.get(base.revision) if base and base.revision != row.revision else None
-        slower = _slower(own, against)
+        slower = _slower(own, against) if _enough(own, against) else None
+        errors = _rate(own) - _rate(against) if _enough(own, against) else 0.0
         out.append(
             {
                 "row": row,
@@ -91,12 +93,23 @@ def lines(endpoint: Endpoint, revisions: Sequence[Revision], use: Mapping[str, A
                 "stands": stands(endpoint, row, row.ready),  # type: ignore[attr-defined]  # annotated
                 "colour": colours.get(row.revision),
                 "used": own,
-                "error_rate": 100 * own["errors"] / own["requests"] if own and own["requests"] else None,
+                "error_rate": _rate(own) if own and own["requests"] else None,
+                "few": bool(own and against) and not _enough(own, against),
+                "more_errors": errors if errors >= 1 else 0,
                 "slower": slower,
                 "faster": -slower if slower is not None else None,
             }
         )
     return out
+
+
+def _enough(*uses: Mapping[str, Any] | None) -> bool:
+    return all(use and use["requests"] >= ENOUGH for use in uses)
+
+
+def _rate(use: Mapping[str, Any] | None) -> float:
+    """Errors of 100 requests."""
+    return 100 * use["errors"] / use["requests"] if use and use["requests"] else 0.0
 
 
 def _slower(own: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> float | None:

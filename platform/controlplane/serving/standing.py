@@ -39,7 +39,8 @@ def judge(endpoint: Endpoint) -> tuple[str, dict[str, Any] | None, dict[str, Any
         if newest_failed and newest_failed.revision > max(revision.revision for revision in answering):
             detail = (newest_failed.error or {}).get("message", "")
             message = f"Revision {newest_failed.revision} ({newest_failed.what}) could not be started; the one before answers. {detail}"
-            return EndpointState.DEGRADED, _reason("rollout_failed", message.strip()), newest_failed.error
+            facts = {"revision": newest_failed.revision, "model": newest_failed.what}
+            return EndpointState.DEGRADED, _reason("rollout_failed", message.strip(), facts), newest_failed.error
         return EndpointState.READY, None, None
     return _short(short, bool(answering))
 
@@ -54,14 +55,16 @@ def stands(endpoint: Endpoint, revision: Revision, ready: int) -> str:
 def _short(short: list[Revision], answers: bool) -> tuple[str, dict[str, Any] | None, dict[str, Any] | None]:
     """Revisions with traffic lack replicas."""
     worst = max(short, key=lambda revision: revision.crashes)
+    facts = {"revision": worst.revision, "model": worst.what}
     if worst.crashes >= CRASH_LOOP:
         message = f"Replicas of revision {worst.revision} keep ending: {(worst.error or {}).get('message', '')}"
         state = EndpointState.DEGRADED if answers else EndpointState.FAILED
-        return state, _reason("crash_loop", message), worst.error
+        return state, _reason("crash_loop", message, facts), worst.error
     if worst.crashes:
-        return EndpointState.DEGRADED, _reason("restarting", f"A replica of revision {worst.revision} has ended; another one starts."), None
+        message = f"A replica of revision {worst.revision} has ended; another one starts."
+        return EndpointState.DEGRADED, _reason("restarting", message, facts), None
     state = EndpointState.DEGRADED if answers else EndpointState.DEPLOYING
-    return state, _waiting(worst) or _reason("starting", f"Replicas of revision {worst.revision} are loading."), None
+    return state, _waiting(worst) or _reason("starting", f"Replicas of revision {worst.revision} are loading.", facts), None
 
 
 def _rolling_out(endpoint: Endpoint, revisions: list[Revision], answering: list[Revision]) -> dict[str, Any]:
@@ -73,7 +76,10 @@ def _rolling_out(endpoint: Endpoint, revisions: list[Revision], answering: list[
     names = ", ".join(f"revision {revision.revision} ({revision.what})" for revision in coming) or "A revision"
     meanwhile = f"; revision {answering[-1].revision} answers meanwhile" if answering else ""
     message = f"{names} is loading{meanwhile}."
-    return _reason("loading", message[0].upper() + message[1:])
+    facts: dict[str, Any] = {"revision": ", ".join(str(row.revision) for row in coming), "model": ", ".join(row.what for row in coming)}
+    if answering:
+        facts["answering"] = answering[-1].revision
+    return _reason("loading", message[0].upper() + message[1:], facts if coming else {})
 
 
 def _waiting(revision: Revision) -> dict[str, Any] | None:
@@ -89,5 +95,6 @@ def _ready_counts(endpoint: Endpoint) -> dict[int, int]:
     return counts
 
 
-def _reason(code: str, message: str) -> dict[str, Any]:
-    return {"code": code, "message": message}
+def _reason(code: str, message: str, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+    """facts: what the message names, for words in another language."""
+    return {"code": code, "message": message, **({"facts": facts} if facts else {})}

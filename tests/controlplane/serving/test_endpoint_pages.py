@@ -65,7 +65,6 @@ def test_overview_shows_split_figures_and_the_way_back(mood: Plane, people: Peop
 
 def test_rolling_back_and_taking_it_back(mood: Plane, people: People) -> None:
     said = send(people.charlie, f"{PAGE}/roll-back", to="1")
-    assert "is rolling back" in said
     assert shares(people) == {1: 100}
     assert "Rolled back to v1. Newer versions get 0 %." in said
     assert mood.live() == {1: 1}
@@ -115,6 +114,81 @@ def test_settings_change_capacity_limits_and_title(mood: Plane, people: People) 
     assert "Give a number from" in send(people.charlie, f"{PAGE}/change", **{**form, "deadline_seconds": "soon"})
     send(people.charlie, f"{PAGE}/change", **{**form, "requests_per_minute": "", "deadline_seconds": ""})
     assert people.alice.get("…/endpoints/mood").body["limits"] == {}
+
+
+def test_settings_that_contradict_each_other_stay_as_they_were_typed(mood: Plane, people: People) -> None:
+    form = {"tab": "settings", "title": "Stimmung", "min": "5", "max": "1", "requests_per_minute": "60", "deadline_seconds": ""}
+    said = send(people.charlie, f"{PAGE}/change", **form)
+    assert "At least 5 is more than at most 1." in said
+    assert all(f'name="{name}"' in said and f'value="{value}"' in said for name, value in form.items() if value)
+    assert people.alice.get("…/endpoints/mood").body["replicas"]["max"] == 1
+
+
+def test_what_is_told_of_a_change_holds_and_what_is_on_its_way_is_told_by_the_state(mood: Plane, people: People) -> None:
+    said = send(people.charlie, f"{PAGE}/change", model="clf@3")
+    assert "is changing" not in said
+    assert "Revision 3 (clf@3) is loading; revision 2 answers meanwhile." in said
+    people.charlie.http.cookies["django_language"] = "zh-hans"
+    assert "修订版本 3 正在加载，期间由版本 2 应答。" in send(people.charlie, f"{PAGE}/change", title="x")
+    page = people.alice.in_browser().http
+    assert "HX-Trigger" not in page.get(f"{PAGE}?was=deploying")
+    mood.ready()
+    assert page.get(f"{PAGE}?was=deploying")["HX-Trigger"] == "job-state"
+
+
+def test_the_first_revision_has_nothing_to_roll_back_to_and_what_is_live_alone_is_not_offered(plane: Plane, people: People) -> None:
+    plane.model(versions=2)
+    people.charlie.post("…/endpoints", {"name": "mood", "model": "clf@1"})
+    assert "Roll back" not in see(people.charlie)
+    plane.ready()
+    menu = see(people.charlie).split('id="update-menu"')[1].split("</form>")[0]
+    assert 'value="clf@2"' in menu
+    assert 'value="clf@1"' not in menu
+    assert "takes 100 % when ready" in menu
+
+
+def test_stopping_and_deleting_ask_and_a_stopped_one_is_started_first(mood: Plane, people: People) -> None:
+    page = see(people.charlie)
+    assert page.index('id="traffic-card"') < page.index('id="endpoint-code"') < page.index('id="monitor"')
+    assert page.count('value="stopped"') == 1, "only the dialog stops"
+    assert 'value="stopped"' in page.split('<dialog class="dialog" id="stop-endpoint"')[1].split("</dialog>")[0]
+    assert "Requests get 503" in page
+    stopped = send(people.charlie, f"{PAGE}/change", state="stopped")
+    assert "Endpoint mood is stopped." in stopped
+    assert "Traffic starts" not in stopped
+    assert 'class="traffic"' not in stopped, "nothing is split while it is stopped"
+    assert len(re.findall(r'<button class="btn primary" name="state" value="ready">', stopped)) == 1
+    settings = see(people.charlie, f"{PAGE}/settings?ask=delete")
+    assert settings.count(f'action="{PAGE}/delete"') == 1
+    assert f'action="{PAGE}/delete"' in settings.split('id="delete-endpoint"')[1], "in a dialog"
+
+
+def test_a_verdict_needs_enough_requests_and_tells_errors_first(mood: Plane, people: People) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    endpoint = Endpoint.objects.get()
+    rows = [
+        UsageMinute.objects.create(endpoint=endpoint, revision=n, minute=now, requests=k, errors=e, latency={str(b): k})
+        for n, k, e, b in ((1, 200, 0, 90), (2, 3, 1, 80))
+    ]
+    few = see(people.charlie)
+    assert "too few requests" in few
+    assert "faster" not in few
+    UsageMinute.objects.filter(pk=rows[1].pk).update(requests=40, errors=16, latency={"80": 40})
+    told = see(people.charlie)
+    assert "errors +40.0 points" in told
+    assert told.index("errors +40.0 points") < told.index("ms, faster")
+    assert 'tone-ok">↓' not in told
+
+
+def test_home_shows_what_can_be_called_now(mood: Plane, people: People) -> None:
+    text = see(people.alice, "/w/acme")
+    card = text.split("Live endpoints")[1].split("</section>")[0]
+    assert "/v1/endpoints/acme/mood" in card
+    assert 'href="/w/acme/playground/mood"' in card
+    assert 'data-copy="#address-mood"' in card
+    people.charlie.patch("…/endpoints/mood", {"state": "stopped"})
+    assert "Live endpoints" not in see(people.alice, "/w/acme")
+    assert 'data-copy="#url-mood"' in see(people.alice, "/w/acme/endpoints")
 
 
 def test_a_live_endpoint_is_deleted_once_its_name_was_typed(mood: Plane, people: People) -> None:

@@ -130,7 +130,8 @@ def test_F21_a_crash_is_replaced_and_a_crash_loop_is_named(plane: Plane, deploye
     assert delays == [1, 2, 4, 8]
     endpoint = plane.see()
     assert endpoint.state == "failed"
-    assert endpoint.reason == {"code": "crash_loop", "message": "Replicas of revision 1 keep ending: signal 11"}
+    assert endpoint.reason is not None
+    assert (endpoint.reason["code"], endpoint.reason["message"]) == ("crash_loop", "Replicas of revision 1 keep ending: signal 11")
     plane.ready()
     assert plane.see().state == "ready"
 
