@@ -1,5 +1,6 @@
 """What would mislead a training: rows that come twice, training rows also in test, equal inputs with different labels, empty rows."""
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from workers.prepare.hashing import Hashes, combine, hash_array
 CAP = 1_000_000  # rows kept; beyond it a share of the hash space is, and the counts are scaled up
 LISTED = 100  # rows of each finding that are named
 DROPS: dict[Fix, int] = {"drop_duplicates": 1, "drop_leaks": 2, "drop_conflicts": 4, "drop_empty": 8}  # fix → its bit in a row's flags
+NAMED = 10  # files left out and classes too small that are named
+SMALL = 5  # rows of a class; fewer can be neither learnt nor measured
 _TEST = SPLITS.index("test")
 
 
@@ -159,3 +162,15 @@ class Health:
                     (str(SPLITS[split]), int(number)) for split, number in zip(rows.splits[chosen], rows.numbers[chosen], strict=True)
                 ]
         return found
+
+
+def small(statistics: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """(class, its rows, those in test) of the label's classes that have next to no rows, or none in test where there is one."""
+    parts = {split: (part["classes"] or {}).get(statistics.get("label")) or {} for split, part in statistics["splits"].items()}
+    rows = Counter[str]()
+    for counts in parts.values():
+        rows.update(counts)
+    held = parts.get("test")
+    found = [(name, count, (held or {}).get(name, 0)) for name, count in rows.items()]
+    few = [(name, count, tested) for name, count, tested in found if count < SMALL or (held is not None and not tested)]
+    return sorted(few, key=lambda each: each[1])[:NAMED]

@@ -21,7 +21,7 @@ from workers.events import EventWriter
 from workers.prepare import intake
 from workers.prepare.columns import LABEL_TYPES, Column, kind_of, plain
 from workers.prepare.fixes import Drops, survey
-from workers.prepare.health import DROPS, Health
+from workers.prepare.health import DROPS, NAMED, Health, small
 from workers.prepare.intake import Intake, Part
 from workers.prepare.layout import plan
 from workers.prepare.personal import Personal
@@ -229,6 +229,8 @@ class _Writer:
         if media and found.parts[0].table.format in ("images", "audio"):
             statistics["media"] = media.report()
         statistics["health"]["rejected"] = media.rejected_count if media else 0
+        statistics["health"]["rejected_files"] = [row["file"] for row in media.rejected[:NAMED]] if media else []
+        statistics["health"]["small"] = small(statistics)
         return {
             "format": found.parts[0].table.format,
             "features": self._source.types,

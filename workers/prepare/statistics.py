@@ -2,7 +2,8 @@
 
 {rows, label, columns: {name: {type, nulls, distinct, distinct_exact, …}}, splits: {split: {rows, classes: {column: {value: count}}}},
  media: of images or sounds, fixed: {fix: rows it dropped or masked}, findings: {finding: [[split, row]]} of the first rows of each,
- health: {duplicates, leakage, conflicts, conflict_rows, empty, rejected, personal: {rows, kind: how many}, dropped_by, exact}}
+ health: {duplicates, leakage, conflicts, conflict_rows, empty, rejected, rejected_files: the first names, small: [[class, rows, in test]],
+   personal: {rows, kind: how many}, dropped_by, exact}}
 · text and category: lengths {min, max, mean, median, edges: [21], counts: [20]} in characters
 · integer and number: min, max, mean, std, histogram {edges: [21], counts: [20]} · timestamp: min, max (RFC 3339)
 · category, and boolean and integer whose values are few: values [[value, count]] in order, top [[value, count]] (the 20 most frequent).

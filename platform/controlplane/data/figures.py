@@ -82,7 +82,9 @@ def health(version: DatasetVersion) -> list[Finding] | None:
     out += _personal(version, found.get("personal") or {})
     if n := found.get("rejected"):
         title = ngettext("%(n)s file was left out", "%(n)s files were left out", n) % {"n": f"{n:,}"}
-        out.append(Finding(title, _("They could not be read."), True))
+        names = ", ".join(str(name) for name in found.get("rejected_files") or [])
+        out.append(Finding(title, _("Could not be read: %(names)s") % {"names": names} if names else _("They could not be read."), True))
+    out += _small_classes(found.get("small") or [])
     if n := found.get("duplicates"):
         title = ngettext("%(n)s row comes again", "%(n)s rows come again", n) % {"n": f"{n:,}"}
         note = _("Exact duplicates weigh more than other rows.")
@@ -96,7 +98,22 @@ def health(version: DatasetVersion) -> list[Finding] | None:
 def troubles(health: dict[str, Any]) -> int:
     """How many of these findings there are; what `health` says of columns beside them are remarks."""
     kinds = sum(1 for kind in personal.KINDS if (health.get("personal") or {}).get(kind))
-    return kinds + sum(1 for name in ("leakage", "conflicts", "rejected", "duplicates", "empty") if health.get(name))
+    return kinds + sum(1 for name in ("leakage", "conflicts", "rejected", "small", "duplicates", "empty") if health.get(name))
+
+
+def _small_classes(found: list[tuple[str, int, int]]) -> list[Finding]:
+    """One finding for all classes that have next to no rows, or none in test."""
+    if not found:
+        return []
+    tested = all(in_test for _name, _rows, in_test in found)
+    if len(found) == 1:
+        name, rows, _in_test = found[0]
+        title = ngettext("%(name)s has only %(n)s row", "%(name)s has only %(n)s rows", rows) % {"name": name, "n": f"{rows:,}"}
+        note = _("Too few to learn it.") if tested else _("None of them is in test: the result says nothing of it.")
+        return [Finding(title, note, True)]
+    names = ", ".join(f"{name} {rows:,}" for name, rows, _in_test in found)
+    note = _("Too few to learn them.") if tested else _("Some have none in test: the result says nothing of those.")
+    return [Finding(_("Classes with very few rows: %(names)s") % {"names": names}, note, True)]
 
 
 def _finding(version: DatasetVersion, name: str, title: str, note: str, *, fix: str, serious: bool = True) -> Finding:

@@ -214,7 +214,10 @@ def _note(known: dict[str, Any], kind: str) -> str:
     if known.get("values") and kind in ("category", "boolean"):
         return ngettext("%(n)s class", "%(n)s classes", len(known["values"])) % {"n": len(known["values"])}
     if lengths := known.get("lengths"):
-        return _("%(low)s–%(high)s characters") % {"low": f"{lengths['min']:,}", "high": f"{lengths['max']:,}"}
+        low, high = int(lengths["min"]), int(lengths["max"])
+        if low == high:
+            return ngettext("%(n)s character", "%(n)s characters", low) % {"n": f"{low:,}"}
+        return _("%(low)s–%(high)s characters") % {"low": f"{low:,}", "high": f"{high:,}"}
     if known.get("min") is not None:
         return f"{figure(known['min'])}–{figure(known.get('max'))}"
     return ""

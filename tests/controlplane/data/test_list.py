@@ -1,5 +1,7 @@
 """The list of datasets: kinds of data with their counts, filters by state and person, the columns each person keeps."""
 
+from pathlib import Path
+
 import pytest
 from controlplane.data.kinds import kind_of
 
@@ -74,4 +76,30 @@ def test_a_finding_counts_once_on_the_list_and_on_its_page(alice: Person) -> Non
     health = {"leakage": 2, "duplicates": 0, "empty": 1, "personal": {"rows": 3, "phone": 2, "email": 1}}
     plain(alice, "found", statistics={"health": health, "columns": {"a": {"nulls": 4}}}, features={"a": "text"}, splits={"train": 9})
     assert "4 findings" in seen(browser(alice), LIST)
-    assert 'Health <span class="n">4</span>' in seen(browser(alice), f"{LIST}/found/1/versions")
+    page = seen(browser(alice), f"{LIST}/found/1/health")
+    assert 'Health <span class="n">4</span>' in page
+    card = page.split("<h2>Health</h2>")[1].split("</section>")[0]
+    assert '<span class="meta">4</span>' in card
+    counted, remarks = card.split("Remarks, no findings")
+    assert counted.count("check-line") == 4
+    assert "4 empty cells in a" in remarks
+
+
+def test_files_left_out_and_classes_of_next_to_no_rows_are_named(alice: Person) -> None:
+    health = {"rejected": 1, "rejected_files": ["零件/IMG_4.png"], "small": [["举报", 2, 0]]}
+    plain(alice, "parts", statistics={"health": health}, features={"a": "text"}, splits={"train": 9})
+    page = seen(browser(alice), f"{LIST}/parts/1/health")
+    assert "Could not be read: 零件/IMG_4.png" in page
+    assert "举报 has only 2 rows" in page
+    assert "None of them is in test: the result says nothing of it." in page
+    assert "2 findings" in seen(browser(alice), LIST)
+
+
+def test_texts_that_are_all_as_long_say_their_length_once(alice: Person, tmp_path: Path) -> None:
+    shard = parquet(tmp_path, "train.parquet", "SELECT 'row ' || i AS text FROM range(100, 130) t(i)")
+    lengths = {"min": 7, "max": 7, "mean": 7.0, "median": 7.0, "edges": [7, 8], "counts": [30]}
+    statistics = {"columns": {"text": {"type": "text", "lengths": lengths}}}
+    make_ready(new_version(alice), {"text": "text"}, {"train": [shard]}, statistics=statistics)
+    page = seen(browser(alice), f"{LIST}/reviews/1")
+    assert "7 characters" in page
+    assert "7–7" not in page

@@ -54,6 +54,7 @@ def test_seed_and_repetition(prepare):
 
 def test_each_class_of_three_is_in_every_split(prepare):
     outcome = prepare({"a.csv": table(["big"] * 500 + ["small"] * 3 + ["single"])})
+    assert outcome.result["statistics"]["health"]["small"] == [["single", 1, 0], ["small", 3, 1]]
     for split in ("train", "validation", "test"):
         assert "small" in {row["label"] for row in outcome.rows(split)}
     assert "single" in {row["label"] for row in outcome.rows("train")}
