@@ -140,7 +140,16 @@ def uses(workspace: Any, dataset: str) -> list[slots.Use]:
     """Jobs that read this dataset version."""
     rows = shown(workspace).filter(dataset=dataset).exclude(kind="prepare").order_by("-number")[:100]
     kinds = {"train": _("Training"), "evaluate": _("Evaluation"), "optimize": _("Variant"), "predict": _("Batch prediction")}
-    return [slots.Use(kinds.get(r.kind) or called(r.kind), f"{job_name(r)} #{r.number}", address(workspace.slug, r.number), r, r.queued_at) for r in rows]
+    return [
+        slots.Use(
+            kinds.get(row.kind) or called(row.kind),
+            f"{job_name(row)} #{row.number}",
+            address(workspace.slug, row.number),
+            row,
+            row.queued_at,
+        )
+        for row in rows
+    ]
 
 
 slots.uses.append(uses)

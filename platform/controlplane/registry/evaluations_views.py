@@ -41,9 +41,10 @@ def shown(evaluation: Evaluation) -> dict[str, Any]:
 
 
 @require_GET
-@needs("viewer", query=("q", "state", "cursor", "model", "top", "seen"))
+@needs("viewer", query=("q", "state", "cursor", "model", "top", "seen", "measure"))
 def evaluations(request: HttpRequest, ws: str) -> HttpResponse:
-    """top: the newest evaluation in view; newer ones wait behind a link. seen: the mark of the reader's rows; 204 while it holds."""
+    """top: the newest evaluation in view; newer ones wait behind a link. seen: the mark of the reader's rows; 204 while it holds.
+    measure: the version the form offers data for."""
     open_list = Following(request, digits=18)
     given, top = open_list.given, open_list.top
     workspace: Any = request.workspace  # type: ignore[attr-defined]
@@ -66,12 +67,12 @@ def evaluations(request: HttpRequest, ws: str) -> HttpResponse:
         "crumbs": [(_("Evaluations"), "")],
         "states": STATES,
         "may_edit": may_edit,
-        **(choices(workspace) if may_edit else {}),
+        **(choices(workspace, given.get("measure", "")) if may_edit else {}),
         "waiting": len(waiting),
         **open_list.links(here, newest, mark),
         **found,
     }
-    return page(request, "registry/evaluations.html", context, parts=("rows",))
+    return page(request, "registry/evaluations.html", context, parts=("rows", "measure-form"))
 
 
 def _listed(rows: QuerySet[Evaluation], query: Any, show: Callable[[Evaluation], Any]) -> dict[str, Any]:
@@ -85,12 +86,12 @@ def _mark(items: list[dict[str, Any]], extra: Any) -> str:
     return marked(seen, extra)
 
 
-def choices(workspace: Any) -> dict[str, Any]:
-    """What can be measured on what: the newest ready versions of both."""
+def choices(workspace: Any, asked_for: str) -> dict[str, Any]:
+    """What can be measured on what: the newest ready versions, and the data that fits the one asked for, else the newest."""
     versions = ModelVersion.objects.filter(model__workspace=workspace, state=VersionState.READY).exclude(recipe="").select_related("model")
-    newest = list(versions.only("version", "model__name").order_by("-created_at")[: starting.OFFERED])
-    trained_on = newest[0].lineage.get("dataset") if newest else None  # the one the form shows first
-    return {"versions": newest, "trained_on": trained_on, **starting.offered(workspace)}
+    newest = list(versions.only("version", "model__name", "recipe", "lineage").order_by("-created_at")[: starting.OFFERED])
+    measured = next((row for row in newest if str(row) == asked_for), newest[0] if newest else None)
+    return {"versions": newest, "measured": measured, **starting.offered(workspace, measured)}
 
 
 @slots.panel("evaluation")

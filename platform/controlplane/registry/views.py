@@ -38,6 +38,7 @@ HUBS: tuple[tuple[Hub, Any], ...] = (
 )
 BY_NUMBER = {"version": "version"}
 TABS = ("report", "card", "files", "variants", "predictions", "lineage", "versions")
+ASKING = ("report", "predictions", "variants")  # tabs with a form that asks the version about data
 
 
 @require_GET
@@ -125,7 +126,7 @@ def version(request: HttpRequest, ws: str, name: str, n: int, tab: str = "report
         "evaluations": _evaluations(found) if tab == "report" else [],
         **variants_views.context(found, failed=tab == "variants"),
         "editing": request.GET.get("edit") == "limit",
-        **(starting.offered(request.workspace) if tab in ("report", "predictions", "variants") else {}),  # type: ignore[attr-defined]
+        **(starting.offered(request.workspace, found, labelled=tab != "predictions") if tab in ASKING else {}),  # type: ignore[attr-defined]
         "predictions": [prediction_json(row) | {"row": row} for row in _predictions(found)] if tab == "predictions" else [],
         "prediction_count": found.predictions.count(),
         "card": card(found.edited_card if found.edited_at else for_reader(found.card, found.task, found.recipe)) if tab == "card" else "",

@@ -42,13 +42,34 @@ def test_it_lists_and_filters_the_evaluations_of_the_workspace(people: People, v
     assert "0.914" not in people.bob.in_browser().get("/w/bobs/evaluations").body.decode()
 
 
-def test_the_form_begins_with_the_data_the_newest_model_knows(people: People, version: ModelVersion) -> None:
-    for name in ("reviews", "verses"):
+def test_the_form_offers_the_data_that_fits_the_chosen_model(people: People, version: ModelVersion) -> None:
+    """A model of texts is not offered pictures; what it learnt from stands first."""
+    texts, pictures = {"review": "text", "stars": "category"}, {"picture": "image", "kind": "category"}
+    for name, features in (("reviews", texts), ("photos", pictures), ("newer", texts), ("bare", {"review": "text"})):
         dataset = Dataset.objects.create(workspace=people.alice.workspace, name=name)
-        DatasetVersion.objects.create(dataset=dataset, version=1, state="ready", splits={"train": 8, "test": 2})
-    ModelVersion.objects.filter(pk=version.pk).update(lineage={"dataset": "reviews@1"})
-    text = people.alice.in_browser().get("/w/acme/evaluations").body.decode()
-    assert re.findall(r'<option value="([^"]+)" selected', text) == ["reviews@1"]
+        DatasetVersion.objects.create(dataset=dataset, version=1, state="ready", features=features, splits={"train": 8, "test": 2})
+    known = {"dataset": "reviews@1", "columns": {"text": "review", "label": "stars"}}
+    ModelVersion.objects.filter(pk=version.pk).update(lineage=known)
+    looks = Model.objects.create(workspace=people.alice.workspace, name="looks", task="image-classification")
+    seen = {"dataset": "photos@1", "columns": {"image": "picture", "label": "kind"}}
+    recipe = "image-classification/finetune"
+    ModelVersion.objects.create(model=looks, version=1, state="ready", task=looks.task, recipe=recipe, lineage=seen)
+    page = people.alice.in_browser()
+
+    def offered(text: str) -> list[str]:
+        return re.findall(r'<option value="([^"]+)"', text.split('id="dataset"')[1].split("</select>")[0])
+
+    assert offered(page.get("/w/acme/evaluations").body.decode()) == ["photos@1"], "of the newest model"
+    target = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "section#measure-form"}
+    part = page.get("/w/acme/evaluations?measure=reviews-clf@2", **target).body.decode()
+    assert offered(part) == ["reviews@1", "newer@1"]
+    assert "<html" not in part
+    assert offered(page.get("/w/acme/models/reviews-clf/2/predictions").body.decode()) == ["reviews@1", "bare@1", "newer@1"]
+    page.http.handler.enforce_csrf_checks = False
+    given = {"measure": "reviews-clf@2", "dataset": "photos@1"}
+    refused = page.http.post("/w/acme/evaluations/new", given, follow=True, headers={"Accept-Language": "zh-Hans"}).content.decode()
+    assert "photos@1 没有合适的列：文本、标签。请选择" in refused
+    assert "These columns" not in refused
 
 
 def test_a_jobs_evaluation_tab_shows_how_its_model_does(people: People, version: ModelVersion) -> None:
