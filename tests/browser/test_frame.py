@@ -180,3 +180,39 @@ def test_what_is_revoked_can_be_taken_back_for_ten_seconds(house: House) -> None
         page.goto(f"{house.home}/jobs")  # leaving sends it
         page.wait_for_timeout(500)
         assert not any(item["id"] == made["id"] for item in house.api.get("…/invitations")["items"])
+
+
+def test_a_short_page_has_no_scrollbar_and_the_theme_button_always_shows(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto("/account")
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        assert page.locator(".jump .kbd").inner_text() == "Ctrl K"
+        page.emulate_media(color_scheme="light")
+        page.get_by_label("Theme", exact=True).select_option("system")
+        page.get_by_role("button", name="Save settings").click()
+        for theme in ("dark", "light", "dark"):  # from the system's light one: never the same again
+            page.get_by_role("button", name="Change theme").click()
+            expect(page.locator("html")).to_have_attribute("data-theme", theme)
+            expect(page.get_by_label("Theme", exact=True)).to_have_value(theme)
+
+
+def test_revoking_the_last_token_empties_the_list_and_what_is_said_above_a_dialog_is_seen(house: House) -> None:
+    with house.desk.page() as (page, _):
+        page.goto("/tokens?new=1")
+        page.get_by_label("Name", exact=True).fill("short-lived")
+        page.get_by_role("button", name="Create token").click()
+        page.get_by_role("dialog").get_by_role("button", name="Copy").first.click()
+        assert page.locator("dialog:modal .toast").inner_text() == "Copied"
+        page.get_by_role("link", name="Close and hide token").click()
+        count, none = page.locator("[data-count]"), page.get_by_text("No tokens yet.")
+        others = (
+            "rows => { for (const row of rows) if (!row.matches('[data-none]') && !row.innerText.includes('short-lived')) row.remove() }"
+        )
+        page.locator("tbody tr").evaluate_all(others)  # tokens of the other tests stay what they are
+        count.evaluate("count => { count.textContent = 1 }")
+        page.get_by_role("button", name="Revoke token short-lived").click()
+        expect(count).to_have_text("0")
+        expect(none).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        expect(count).to_have_text("1")
+        expect(none).to_be_hidden()

@@ -15,7 +15,7 @@ export async function copyText(text: string): Promise<void> {
 
 function toast(text: string): void {
   const note = h("div", { class: "toast", role: "status" }, text);
-  document.body.append(note);
+  (document.querySelector("dialog:modal") ?? document.body).append(note); // a dialog lies above everything else
   setTimeout(() => note.remove(), 2000);
 }
 

@@ -14,6 +14,8 @@ export function isCommand(event: KeyboardEvent): boolean {
 }
 
 export function startKeys(): void {
+  const jump = document.querySelector(".jump .kbd");
+  if (jump && /Mac|iP/.test(navigator.platform)) jump.textContent = "⌘K";
   document.addEventListener("keydown", (event) => {
     if (!event.isComposing && event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
       event.preventDefault();

@@ -1,6 +1,13 @@
-// system → light → dark, kept in a cookie so that the server's next first paint is right.
+// system, light or dark, kept in a cookie so that the server's next first paint is right. The button takes the one that is not seen.
 
-const NEXT: Record<string, string> = { system: "light", light: "dark", dark: "system" };
+const THEMES = ["system", "light", "dark"];
+
+/** The one of light and dark that the page does not show. */
+function other(): string {
+  const theme = document.documentElement.dataset.theme;
+  const dark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  return dark ? "light" : "dark";
+}
 
 /** The theme button is a form that works alone; with script it changes at once and tells the server behind. */
 export function startTheme(): void {
@@ -8,18 +15,19 @@ export function startTheme(): void {
     const form = event.target as HTMLFormElement;
     if (!form.matches("form[data-theme-form]")) return;
     event.preventDefault();
-    setTheme(NEXT[document.documentElement.dataset.theme ?? "system"] ?? "system");
+    setTheme(other());
   });
 }
 
 /** Shows the theme now and remembers it, as the form of the top bar would. */
 export function setTheme(chosen: string): void {
   const form = document.querySelector<HTMLFormElement>("form[data-theme-form]");
-  if (!form || !NEXT[chosen]) return;
+  if (!form || !THEMES.includes(chosen)) return;
   document.documentElement.dataset.theme = chosen;
   const body = new FormData(form);
   body.set("theme", chosen);
-  (form.elements.namedItem("theme") as HTMLInputElement).value = NEXT[chosen] ?? "system";
+  const wish = document.querySelector<HTMLSelectElement>("select#theme");
+  if (wish) wish.value = chosen;
   for (const mark of form.querySelectorAll<HTMLElement>("[data-for-theme]")) mark.hidden = mark.dataset.forTheme !== chosen;
   void fetch(form.action, { method: "POST", body, redirect: "manual" });
   document.dispatchEvent(new CustomEvent("slipway:theme"));

@@ -44,18 +44,28 @@ function later(form: HTMLFormElement, body: FormData): void {
   };
   button.addEventListener("click", () => {
     end();
-    if (row) row.hidden = false;
+    show(row, true);
     (form.querySelector<HTMLElement>("button") ?? form).focus();
   });
   waiting.add(one);
-  if (row) row.hidden = true;
+  show(row, false);
   document.querySelector(".toast.act")?.remove();
   document.body.append(toast);
 }
 
+/** Hides or shows a row; the count above its table and the words for an empty one follow. */
+function show(row: HTMLElement | null, visible: boolean): void {
+  if (!row) return;
+  row.hidden = !visible;
+  const count = row.closest(".card")?.querySelector("[data-count]");
+  const none = row.parentElement?.querySelector<HTMLElement>("[data-none]");
+  if (count) count.textContent = String(Number(count.textContent) + (visible ? 1 : -1));
+  if (none) none.hidden = [...(row.parentElement?.children ?? [])].some((one) => one !== none && !(one as HTMLElement).hidden);
+}
+
 /** It did not happen: the row is back, and why stands above it until it is read. */
 function fail(row: HTMLElement, why: string): void {
-  row.hidden = false;
+  show(row, true);
   const alert = h("div", { class: "alert bad", role: "alert" }, h("p", {}, why));
   (row.closest(".card") ?? row).before(alert);
 }

@@ -28,7 +28,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get("theme", "system")
     return {
         "theme": theme if theme in THEMES else "system",
-        "next_theme": THEMES[(THEMES.index(theme) + 1) % 3] if theme in THEMES else "light",
+        "next_theme": "light" if theme == "dark" else "dark",
         "icons_url": assets.url("icons.svg"),
         "font_url": assets.font(),
         "mail_on": settings.MAIL_ON,

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -29,6 +31,7 @@ SCOPES = (
     (Scope.PREDICT, _("Predict"), _("call endpoints")),
     (Scope.ADMIN, _("Administer"), _("manage members and workspaces")),
 )
+REGIONS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/", "UTC")
 LIFETIMES = (("30", _("In 30 days")), ("90", _("In 90 days")), ("365", _("In a year")), ("", _("Never")))
 
 
@@ -47,8 +50,10 @@ slots.places.append(last_place)
 
 
 def back(request: HttpRequest) -> str:
-    """The page the form was on, if it is one of ours."""
-    target = request.POST.get("next", "/")
+    """The page the form was on, if it is one of ours; with the address it has by now, which may say more than when it was drawn."""
+    target, now = request.POST.get("next", "/"), urlsplit(request.headers.get("Referer", ""))
+    if now.query and now.netloc == request.get_host() and now.path == urlsplit(target).path:
+        target = f"{now.path}?{now.query}"
     return target if url_has_allowed_host_and_scheme(target, None) else "/"
 
 
@@ -100,6 +105,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "wrong": wrong,
         "languages": [("", _("As the browser says")), *User.Language.choices],
         "themes": User.Theme.choices,
+        "zones": sorted({name for name in available_timezones() if name.startswith(REGIONS)} | {form["timezone"]} - {""}),
     }
     return page(request, "workspaces/account.html", context, status=422 if wrong else 200)
 

@@ -132,3 +132,14 @@ def test_an_address_that_takes_only_forms_leads_a_browser_to_their_page(people: 
     wrong = client.post("/w/acme/audit", headers=html | {"Accept-Language": "en"})
     assert wrong.status_code == 405
     assert "<h1" in wrong.content.decode()
+
+
+def test_an_account_chooses_its_time_zone_and_learns_why_no_mail_comes(people: People) -> None:
+    client = browser(people.alice)
+    client.post("/account", {"name": "Alice", "language": "en", "theme": "dark", "timezone": "Asia/Shanghai", "keys": "on"})
+    text = client.get("/account").content.decode()
+    assert "<option selected>Asia/Shanghai</option>" in text
+    assert '<option value="dark" selected>' in text
+    mail = client.get("/account/notifications").content.decode()
+    assert '<fieldset class="field" disabled' in mail
+    assert "Mail is not set up here" in mail
