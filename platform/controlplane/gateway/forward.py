@@ -235,12 +235,13 @@ def version_headers(revision: RevisionRoute) -> Headers:
 
 
 class Timing:
-    """Measures one request and counts it once, whatever becomes of it. revision 0: none was reached."""
+    """Measures one request and counts it once, whatever becomes of it. revision 0: none was reached · code: of its problem."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._began = time.perf_counter()
         self.first: float | None = None
+        self.code = ""
 
     def piece(self) -> None:
         """The first piece of a stream has come."""
@@ -248,4 +249,4 @@ class Timing:
             self.first = time.perf_counter() - self._began
 
     def count(self, route: EndpointRoute, revision: int, status: int, usage: dict[str, int] | None = None) -> None:
-        self._state.meter.count(route.id, revision, status, time.perf_counter() - self._began, usage, self.first)
+        self._state.meter.count(route.id, revision, status, time.perf_counter() - self._began, usage, self.first, self.code)

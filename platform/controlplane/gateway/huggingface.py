@@ -47,13 +47,14 @@ async def call(state: State, request: Request, workspace: str, name: str) -> Non
         await request.answer(status, reply.body, [JSON if answered in (None, "application/json") else (b"content-type", answered.encode())])
     except Answered as error:
         revision, status = error.revision.revision, error.problem.status
+        timing.code = error.problem.code
         request.out += forward.version_headers(error.revision)
         raise error.problem from error
     except Problem as error:
-        status = error.status
+        status, timing.code = error.status, error.code
         raise
     except Disconnected:
-        status = 499
+        status, timing.code = 499, "disconnected"
         raise
     finally:
         timing.count(route, revision, status, usage)

@@ -1,6 +1,7 @@
 """What was used, counted in memory and added to the database each second; a crash loses a second at most."""
 
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,12 +14,14 @@ from controlplane.serving.histogram import bucket, merge
 from controlplane.serving.models import Endpoint, UsageHour, UsageMinute
 
 log = logging.getLogger(__name__)
+CODES = 20  # different ones of one minute
+_CODE = re.compile(r"[a-z0-9_]{1,40}")
 Key = tuple[int, int, int]  # endpoint, revision (0: none was reached), minute since the epoch
 
 
 @dataclass(slots=True)
 class Counts:
-    """One minute of one revision. rejected: 429 and 503; errors: every other answer of 400 and above."""
+    """One minute of one revision. rejected: 429 and 503; errors: every other answer of 400 and above; codes: of both."""
 
     requests: int = 0
     errors: int = 0
@@ -27,12 +30,14 @@ class Counts:
     output_tokens: int = 0
     latency: Counter[int] = field(default_factory=Counter)
     first_token: Counter[int] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Counts") -> None:
         for name in ("requests", "errors", "rejected", "input_tokens", "output_tokens"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.latency.update(other.latency)
         self.first_token.update(other.first_token)
+        self.codes.update(other.codes)
 
 
 class Meter:
@@ -42,14 +47,24 @@ class Meter:
         self._counts: dict[Key, Counts] = {}
 
     def count(
-        self, endpoint: int, revision: int, status: int, seconds: float, usage: dict[str, Any] | None = None, first: float | None = None
+        self,
+        endpoint: int,
+        revision: int,
+        status: int,
+        seconds: float,
+        usage: dict[str, Any] | None = None,
+        first: float | None = None,
+        code: str = "",
     ) -> None:
-        """One answered request. seconds: from its arrival to the last byte · first: to the first piece of a stream · usage: tokens."""
+        """One answered request. seconds: from its arrival to the last byte · first: to the first piece of a stream · usage: tokens ·
+        code: of the problem it was answered with."""
         key = (endpoint, revision, int(time()) // 60)
         counts = self._counts.get(key)
         if counts is None:
             counts = self._counts[key] = Counts()
         counts.requests += 1
+        if status >= 400:
+            counts.codes[_bounded(code or str(status), counts.codes)] += 1
         if status in (429, 503):
             counts.rejected += 1
             return
@@ -71,6 +86,11 @@ class Meter:
         for key, value in counts.items():
             value.add(self._counts.pop(key, Counts()))
             self._counts[key] = value
+
+
+def _bounded(code: str, known: Counter[str]) -> str:
+    """The code, or `other`: a replica names codes of its own, and what they take is bounded."""
+    return code if code in known or (len(known) < CODES and _CODE.fullmatch(code)) else "other"
 
 
 def write(counts: dict[Key, Counts]) -> None:
@@ -95,4 +115,5 @@ def _add_to(table: type[UsageMinute] | type[UsageHour], which: dict[str, Any], m
         setattr(row, name, getattr(row, name) + getattr(more, name))
     row.latency = merge([row.latency, {str(key): count for key, count in more.latency.items()}])
     row.first_token = merge([row.first_token, {str(key): count for key, count in more.first_token.items()}])
+    row.codes = merge([row.codes, more.codes])
     row.save()

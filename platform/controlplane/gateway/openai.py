@@ -66,13 +66,14 @@ async def generate(state: State, request: Request, schema: type[Asked], at: tupl
         revision, status, usage = await answer(state, request, route, asked, timing)
     except Answered as error:
         revision, status = error.revision.revision, error.problem.status
+        timing.code = error.problem.code
         request.out += forward.version_headers(error.revision)
         raise error.problem from error
     except Problem as error:
-        status = error.status
+        status, timing.code = error.status, error.code
         raise
     except Disconnected:
-        status = 499
+        status, timing.code = 499, "disconnected"
         raise
     finally:
         timing.count(route, revision, status, usage)

@@ -103,6 +103,7 @@ def _parts(request: HttpRequest, found: Endpoint, revisions: Sequence[Revision],
         "hours": showing.SPANS[span].hours,
         "step": showing.SPANS[span].step,
         "usage": use,
+        "failed": showing.failed(use),
         "lines": lines,
         "base_name": showing.labels(revisions)[base.revision] if base else "",
         "variants": any(row.variant for row in revisions),
@@ -136,8 +137,11 @@ def _logs(request: HttpRequest, found: Endpoint, revisions: Sequence[Revision]) 
     chosen = next((row for row in newest if row.id == request.GET.get("replica")), newest[0] if newest else None)
     job = chosen.job if chosen else None
     names = showing.labels(revisions)
+    use = showing.used(found, "1h")
     ws = found.workspace.slug
     return {
+        "failed": showing.failed(use),
+        "span_words": showing.SPANS["1h"].past,
         "replicas": [{"row": row, "name": names.get(row.revision.revision, row.revision.model)} for row in newest],
         "chosen": chosen,
         "job": job,

@@ -101,7 +101,8 @@ class Replica(models.Model):
 
 
 class UsageCounts(models.Model):
-    """Counts of one stretch of time for one revision (0: none was reached). latency, first_token: buckets, see histogram.py."""
+    """Counts of one stretch of time for one revision (0: none was reached). latency, first_token: buckets, see histogram.py ·
+    codes: {problem code: how many answers with it}."""
 
     revision = models.PositiveIntegerField()
     requests = models.BigIntegerField(default=0)
@@ -111,6 +112,7 @@ class UsageCounts(models.Model):
     output_tokens = models.BigIntegerField(default=0)
     latency = models.JSONField(default=dict)
     first_token = models.JSONField(default=dict)
+    codes = models.JSONField(default=dict)
 
     class Meta:
         abstract = True

@@ -9,10 +9,12 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.frame.problems import CODES
 from controlplane.serving.models import Endpoint, Revision
 from controlplane.serving.standing import stands
 from controlplane.serving.usage import usage
 
+OWN = {"disconnected": _("The caller went away before the answer."), "other": _("Other errors, each rare.")}
 COLOURS = 6
 ENOUGH = 20  # requests on either side of a verdict
 
@@ -40,6 +42,12 @@ def span_of(asked: str) -> str:
 def used(endpoint: Endpoint, span: str) -> dict[str, Any]:
     chosen = SPANS[span]
     return usage(endpoint=endpoint, start=timezone.now() - timedelta(hours=chosen.hours), end=None, step=chosen.step)
+
+
+def failed(use: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    """(code, how often, what it means) of the answers that were errors, the most frequent first."""
+    codes = sorted(use["total"]["error_codes"].items(), key=lambda each: (-each[1], each[0]))
+    return [(code, count, str(CODES.get(code) or OWN.get(code, ""))) for code, count in codes]
 
 
 def title(revision: Revision) -> str:

@@ -24,29 +24,35 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 class Sum:
     """Some minutes added up."""
 
-    __slots__ = ("counts", "first_token", "latency")
+    __slots__ = ("codes", "counts", "first_token", "latency")
 
     def __init__(self) -> None:
         self.counts = [0] * len(COUNTS)
         self.latency: dict[str, int] = {}
         self.first_token: dict[str, int] = {}
+        self.codes: dict[str, int] = {}
 
-    def add(self, counts: Iterable[int], latency: Mapping[str, int], first_token: Mapping[str, int]) -> None:
+    def add(self, counts: Iterable[int], latency: Mapping[str, int], first_token: Mapping[str, int], codes: Mapping[str, int]) -> None:
         self.counts = [mine + more for mine, more in zip(self.counts, counts, strict=True)]
-        for mine, more in ((self.latency, latency), (self.first_token, first_token)):
+        for mine, more in ((self.latency, latency), (self.first_token, first_token), (self.codes, codes)):
             for key, count in more.items():
                 mine[key] = mine.get(key, 0) + count
 
     def figures(self) -> dict[str, Any]:
-        """latency, time_to_first_token: milliseconds by percentile, null without a request."""
+        """latency, time_to_first_token: milliseconds by percentile, null without a request · error_codes: how many of each."""
         sums = dict(zip(COUNTS, self.counts, strict=True))
-        return {**sums, "latency_ms": _percentiles(self.latency), "time_to_first_token_ms": _percentiles(self.first_token)}
+        return {
+            **sums,
+            "latency_ms": _percentiles(self.latency),
+            "time_to_first_token_ms": _percentiles(self.first_token),
+            "error_codes": self.codes,
+        }
 
 
 def total(sums: Iterable[Sum]) -> Sum:
     whole = Sum()
     for each in sums:
-        whole.add(each.counts, each.latency, each.first_token)
+        whole.add(each.counts, each.latency, each.first_token, each.codes)
     return whole
 
 
@@ -80,14 +86,14 @@ def usage(*, endpoint: Endpoint, start: datetime | None, end: datetime | None, s
 def _sums(endpoint: Endpoint, start: datetime, end: datetime, step: int) -> dict[tuple[int, int], Sum]:
     """(revision, beginning of the step) → its rows added up."""
     found: dict[tuple[int, int], Sum] = {}
-    for number, at, latency, first_token, *counts in _rows(endpoint, start - MINUTE, end, step):
-        found.setdefault((number, int(at.timestamp()) // step * step), Sum()).add(counts, latency, first_token)
+    for number, at, latency, first_token, codes, *counts in _rows(endpoint, start - MINUTE, end, step):
+        found.setdefault((number, int(at.timestamp()) // step * step), Sum()).add(counts, latency, first_token, codes)
     return found
 
 
 def _rows(endpoint: Endpoint, start: datetime, end: datetime, step: int) -> Iterator[tuple[Any, ...]]:
     """Hours, where steps are of whole hours or minutes are no longer kept; minutes for the rest, so also at both ends."""
-    fields = ("latency", "first_token", *COUNTS)
+    fields = ("latency", "first_token", "codes", *COUNTS)
     oldest = kept_from() + HOUR  # so that none is missed while minutes are being let go of
     first, last = _hour(start + HOUR - timedelta(microseconds=1)), min(oldest, end)
     if step % 3600 == 0:

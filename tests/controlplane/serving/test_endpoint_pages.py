@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from controlplane.gateway.meter import Counts, write
+from controlplane.gateway.meter import Counts, Meter, write
 from controlplane.serving.models import Endpoint, UsageMinute
 from controlplane.serving.usage import forget_old_minutes
 
@@ -210,6 +210,22 @@ def test_logs_of_the_newest_living_replica_and_of_a_chosen_one(mood: Plane, peop
     other = see(people.alice, f"{PAGE}/logs?replica={ids[1]}")
     assert f"/jobs/{job[1]}/logs" not in other
     assert people.alice.get(f"…/jobs/{job[1]}/logs").status == 200
+
+
+def test_errors_are_told_by_their_codes(mood: Plane, people: People) -> None:
+    endpoint = Endpoint.objects.get()
+    meter = Meter()
+    for status, code in ((422, "bad_input"), (422, "bad_input"), (429, "rate_limited"), (200, ""), (422, "Drop Table")):
+        meter.count(endpoint.pk, 1, status, 0.01, code=code)
+    for n in range(40):
+        meter.count(endpoint.pk, 2, 500, 0.01, code=f"strange_{n}")
+    write(meter.take())
+    total = people.alice.get("…/endpoints/mood/usage").body["total"]["error_codes"]
+    assert (total["bad_input"], total["rate_limited"], total["other"]) == (2, 1, 1 + 20)
+    for tab in ("usage", "logs"):
+        card = see(people.alice, f"{PAGE}/{tab}").split('id="failed"')[1].split("</section>")[0]
+        assert "The inputs are not what the model takes." in card
+        assert "bad_input" in card
 
 
 def test_seven_days_of_use_by_revision(mood: Plane, people: People) -> None:
