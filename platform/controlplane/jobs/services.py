@@ -87,7 +87,7 @@ def cancel_job(*, job: Job, keep: bool = True) -> Job:
             Job.objects.filter(pk=job.pk).update(stop=asked["stop"], keep=keep)
         else:
             move(job, JobState.CANCELLING, **asked)
-        record(action="job.cancel", target=job, workspace=job.workspace, data={"job": job.number, "keep": keep})
+        record(action="job.cancel", target=job, workspace=job.workspace, data={"job": job.number, "kind": job.kind, "keep": keep})
     job.refresh_from_db()
     return job
 
@@ -129,6 +129,6 @@ def delete_job(*, job: Job) -> None:
         if users := [user for find in _users for user in find(job)]:
             raise Problem(409, "in_use", f"Job #{job.number} is how {', '.join(users[:10])} came to be.", hint="Delete what it made first.")
         uris = [file["uri"] for files in job.checkpoints.values_list("files", flat=True) for file in files]
-        record(action="job.delete", target=job, workspace=job.workspace, data={"job": job.number, "name": job.name})
+        record(action="job.delete", target=job, workspace=job.workspace, data={"job": job.number, "kind": job.kind, "name": job.name})
         job.delete()
         transaction.on_commit(partial(delete_all, uris))

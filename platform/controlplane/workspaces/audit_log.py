@@ -18,6 +18,7 @@ from controlplane.frame.figures import spreadsheet
 from controlplane.frame.pages import asked, page
 from controlplane.paging import listing
 from controlplane.workspaces.access import needs
+from controlplane.workspaces.recorded import details, thing
 
 FILTERS = ("actor", "action", "since", "until")
 SEARCHED = ["actor", "action", "target_id"]
@@ -48,12 +49,17 @@ def day(text: Any) -> datetime | None:
     return timezone.make_aware(datetime.combine(date, time())) if date else None
 
 
+def readable(event: AuditEvent) -> AuditEvent:
+    event.thing, event.details = thing(event), details(event)  # type: ignore[attr-defined]
+    return event
+
+
 @require_GET
 @needs("admin", query=("q", "cursor", *FILTERS))
 def audit(request: HttpRequest, ws: str) -> HttpResponse:
     workspace: int = request.workspace.pk  # type: ignore[attr-defined]
     rows = chosen(workspace, request.GET)
-    found = listing(rows, asked(request), show=lambda row: row, sorts={"time": "at"}, default="-time", search=SEARCHED)
+    found = listing(rows, asked(request), show=readable, sorts={"time": "at"}, default="-time", search=SEARCHED)
     all_of_it = AuditEvent.objects.filter(workspace_id=workspace).order_by()
     context = {
         "nav": "audit",
@@ -80,7 +86,7 @@ def lines(rows: "QuerySet[AuditEvent]") -> Iterator[str]:
     """CSV, part by part; a byte order mark first, by which spreadsheets know UTF-8."""
     yield "\ufeff" + line(COLUMNS)
     for row in rows.iterator(chunk_size=PART):
-        details = " ".join(f"{key}={value}" for key, value in row.data.items())
+        data = " ".join(f"{key}={value}" for key, value in row.data.items())
         cells = (
             row.at.isoformat(),
             row.actor,
@@ -90,7 +96,7 @@ def lines(rows: "QuerySet[AuditEvent]") -> Iterator[str]:
             row.target_id,
             row.ip or "",
             row.request_id,
-            details,
+            data,
         )
         yield line(cells)
 

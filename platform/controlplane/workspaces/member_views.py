@@ -1,6 +1,8 @@
 """Pages of members and invitations."""
 
 import re
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +32,7 @@ ABILITIES = (
     (_("Manage owners and workspace"), Role.OWNER),
 )
 AT_ONCE = 50  # addresses of one form
+DAY = timedelta(days=1)
 SOON = 2  # days before its end an invitation is marked
 
 
@@ -61,7 +64,7 @@ def waiting(request: HttpRequest) -> list[Invitation]:
     found = list(rows.order_by("-created_at")[:200])
     for row in found:
         row.link = invitations.link_of(invitation=row, base_url=request.build_absolute_uri("/"))  # type: ignore[attr-defined]
-        row.days = (row.expires_at - timezone.now()).days  # type: ignore[attr-defined]
+        row.days = ceil((row.expires_at - timezone.now()) / DAY)  # type: ignore[attr-defined]
         row.soon = row.days < SOON  # type: ignore[attr-defined]
     return found
 
@@ -115,7 +118,8 @@ def invite(request: HttpRequest, ws: str) -> HttpResponse:
             )
             invited.append(made.email)
         except Problem as problem:
-            wrong[f"email-{len(wrong)}" if wrong else "email"] = f"{address}: {' '.join(wrong_fields(problem).values())}"
+            said = " ".join(wrong_fields(problem).values())
+            wrong[f"email-{len(wrong)}" if wrong else "email"] = said if address.lower() in said else f"{address}: {said}"
     if invited:
         done(request, _("Invited: %(emails)s. The links stand below.") % {"emails": ", ".join(invited)})
     return show(request, wrong=wrong) if wrong else redirect("members", ws=ws)

@@ -27,7 +27,10 @@ def test_several_are_invited_at_once_and_who_cannot_be_is_named(people: People) 
     answer = browser(people.alice).post("/w/acme/members/invite", form)
     text = answer.content.decode()
     assert answer.status_code == 422
-    assert "charlie@example.org: " in text
+    assert text.split("data-errors")[1].split("</ul>")[0].count("charlie@example.org") == 1
+    assert "Create invitation link" in text  # no mail is set up, so nothing is sent
+    assert text.count("the link ends in 7 days") == 2
+    assert text.index('value="delete"') > text.index("<h2>Delete workspace</h2>") > text.index('value="rename"')
     assert {item["email"] for item in people.alice.get("…/invitations").body["items"]} == {"dora@example.org", "eve@example.org"}
 
 
@@ -143,3 +146,18 @@ def test_an_account_chooses_its_time_zone_and_learns_why_no_mail_comes(people: P
     mail = client.get("/account/notifications").content.decode()
     assert '<fieldset class="field" disabled' in mail
     assert "Mail is not set up here" in mail
+
+
+def test_the_audit_log_tells_what_happened_in_words(people: People) -> None:
+    from controlplane.audit.services import record
+
+    acme = people.alice.workspace
+    record(action="endpoint.update", target=("endpoint", "mood"), workspace=acme, data={"traffic": {"2": 60, "1": 40}, "model": ["m@1"]})
+    record(action="job.cancel", target=("job", 7), workspace=acme, data={"job": 7, "kind": "serve", "keep": True})
+    record(action="invitation.create", target=("invitation", "dora"), workspace=acme, data={"role": "editor"})
+    english = page(people.alice, "/w/acme/audit", **{"Accept-Language": "en"})
+    for words in ("Traffic: r2 60 %, r1 40 %, Model: m@1", "Replica <b", "Checkpoint kept: Yes", "Role: Editor"):
+        assert words in english
+    chinese = page(people.alice, "/w/acme/audit", **{"Accept-Language": "zh-CN"})
+    for words in ("流量：r2 60 %", "副本 <b", "保留检查点：是", "角色：编辑者"):
+        assert words in chinese
