@@ -127,7 +127,24 @@ def test_the_parts_of_a_live_job_follow_its_events(house: House) -> None:
         with page.context.new_page() as other:
             other.goto(f"{house.home}/jobs/{behind}/metrics")
             expect(other.locator("metric-charts .empty")).to_have_text("No figures were recorded before the end.")
-        page.get_by_role("button", name="Stop", exact=True).click()
-        page.get_by_role("menuitem", name=re.compile("Stop and keep")).click()
-        expect(page.locator(".page-head .badge", has_text="Stopped")).to_be_visible(timeout=60_000)
-        expect(page.locator("main a", has_text="Deploy")).to_be_visible(timeout=60_000)
+        params = {"epochs": 1, "max_length": 32}
+        short = house.start(recipe="text-classification/finetune", params=params, name="short", model_name="short")["id"]
+        with page.context.new_page() as other:
+            other.goto(f"{house.home}/jobs/{short}")
+            expect(other.locator("log-view .bar")).to_be_visible()
+            page.bring_to_front()
+            page.get_by_role("button", name="Stop", exact=True).click()
+            page.get_by_role("menuitem", name=re.compile("Stop and keep")).click()
+            expect(page.locator(".page-head .badge", has_text="Stopped")).to_be_visible(timeout=60_000)
+            expect(page.locator("main a", has_text="Deploy")).to_be_visible(timeout=60_000)
+            other.bring_to_front()
+            ends_in_view(other)
+
+
+def ends_in_view(page: Page) -> None:
+    """A job ends well while its page is open: every part of the page knows, without a reload."""
+    expect(page.locator(".page-head .badge", has_text="Succeeded")).to_be_visible(timeout=120_000)
+    expect(page.locator("main a", has_text="Deploy")).to_be_visible()
+    expect(page.locator("#nav-main .spin")).to_have_count(0)
+    expect(page.locator("log-view .bar").get_by_role("button", name="Follow", exact=True)).to_be_hidden()
+    expect(page.locator("metric-charts .key", has_text="test ").first).to_be_visible()

@@ -4,7 +4,7 @@ import { copyText } from "../lib/copy";
 import { h, icon, say, wordsOf } from "../lib/dom";
 import { clock, count, elapsed } from "../lib/format";
 import { isCommand } from "../lib/keys";
-import type { JobEvent } from "../lib/live";
+import { ends, type JobEvent } from "../lib/live";
 import { LogBar, type Stamp } from "../lib/logbar";
 import { LogSearch } from "../lib/logsearch";
 import { LogStore, type LogLine } from "../lib/logstore";
@@ -133,6 +133,7 @@ class LogView extends HTMLElement {
 
   // ---- what happens -----------------------------------------------------------------------------------------
   #live(batch: JobEvent[]): void {
+    if (batch.some(ends)) this.#bar.follow.hidden = true; // nothing more comes
     const fresh = batch.filter((event) => event.type === "log").map((event) => ({ time: event.time, ...event.data }) as unknown as LogLine);
     if (!fresh.length) return;
     this.#store.append(fresh);

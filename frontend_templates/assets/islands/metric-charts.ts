@@ -62,10 +62,13 @@ class MetricCharts extends HTMLElement {
   }
 
   #live(batch: JobEvent[]): void {
+    if (batch.some(ends)) {
+      // What is measured last comes with the end, not as an event: everything is read once more.
+      if (!this.#curves.several) this.dataset.ended = "";
+      return void this.#load();
+    }
     // A chart redraws at most ten times a second, however fast points come.
-    const over = !this.#curves.several && batch.some(ends);
-    if (over) this.dataset.ended = "";
-    if ((this.#curves.extend(batch) || over) && !this.#timer)
+    if (this.#curves.extend(batch) && !this.#timer)
       this.#timer = window.setTimeout(() => {
         this.#timer = 0;
         this.#draw();

@@ -27,6 +27,7 @@ export class JobSocket {
   #socket: WebSocket | null = null;
   #waiting: JobEvent[] = [];
   #frame = 0;
+  #late = 0;
   #tries = 0;
   #timer = 0;
   #staleTimer = 0;
@@ -65,6 +66,7 @@ export class JobSocket {
     window.clearTimeout(this.#timer);
     window.clearTimeout(this.#staleTimer);
     cancelAnimationFrame(this.#frame);
+    window.clearTimeout(this.#late);
     this.#socket?.close();
   }
 
@@ -73,12 +75,15 @@ export class JobSocket {
     this.cursor = event.cursor;
     if (event.type === "state") this.#ended = ends(event);
     this.#waiting.push(event);
-    // A hidden tab gets no animation frames; a timer keeps its backlog bounded.
-    this.#frame ||= document.hidden ? window.setTimeout(() => this.#flush(), 250) : requestAnimationFrame(() => this.#flush());
+    // A tab that is hidden, or is hidden before its next frame, gets none; a timer then hands the news on.
+    this.#frame ||= requestAnimationFrame(() => this.#flush());
+    this.#late ||= window.setTimeout(() => this.#flush(), 250);
   }
 
   #flush(): void {
-    this.#frame = 0;
+    cancelAnimationFrame(this.#frame);
+    window.clearTimeout(this.#late);
+    this.#frame = this.#late = 0;
     const batch = this.#waiting;
     this.#waiting = [];
     if (batch.length) this.hooks.events(batch);
