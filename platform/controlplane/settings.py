@@ -166,6 +166,7 @@ MFA_ADAPTER = "controlplane.accounts.adapter.MfaAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_FORMS = {"set_password": "controlplane.accounts.first.FirstPasswordForm"}
 ACCOUNT_SIGNUP_FORM_CLASS = "controlplane.accounts.forms.SignupForm"
 ACCOUNT_EMAIL_VERIFICATION = os.environ.get("EMAIL_VERIFICATION", "mandatory" if os.environ.get("EMAIL_HOST") else "optional")
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Slipway] "

@@ -8,7 +8,7 @@ from controlplane.workspaces.models import Membership
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from tests.people import People, give_password
+from tests.people import PASSWORD, People, give_password
 
 
 def run(*args: str) -> str:
@@ -57,6 +57,14 @@ def test_A3_a_fresh_installation_has_nobody_and_its_link_makes_the_owner() -> No
     assert answer.status_code == 302
     assert answer["Location"].startswith("/accounts/password/set/")
     assert browser.get("/api/v1/me").json()["workspaces"][0]["role"] == "owner"
+    page = browser.get(answer["Location"], headers={"Accept-Language": "en"}).content.decode()
+    assert f"you sign in with <b>{person.email}</b> and this password" in page
+    assert 'value="My workspace"' in page
+    form = {"name": "Mei Lin", "workspace": "Support", "password1": PASSWORD, "password2": PASSWORD}
+    assert browser.post(answer["Location"], form).status_code == 302
+    person.refresh_from_db()
+    assert (person.name, person.has_usable_password()) == ("Mei Lin", True)
+    assert browser.get("/api/v1/me").json()["workspaces"][0]["title"] == "Support"
 
 
 def test_the_link_without_an_address_is_the_first_persons(people: People) -> None:

@@ -88,3 +88,19 @@ def test_both_languages_say_the_same(name: str) -> None:
     assert code(english) == code(chinese)
     assert shown(english) == shown(chinese)
     assert len(shown(chinese)) == chinese.count("-zh.png")
+
+
+@pytest.mark.parametrize(
+    ("path", "chapter"),
+    [
+        ("/accounts/email/", "teams"),
+        ("/accounts/sessions/", "teams"),
+        ("/accounts/2fa/", "teams"),
+        ("/workspaces/new", "teams"),
+        ("/w/acme/limits", "operating"),
+    ],
+)
+def test_every_page_leads_to_its_chapter_and_says_where_it_is(people: People, path: str, chapter: str) -> None:
+    html = people.alice.in_browser().http.get(path).content.decode()
+    assert f'href="/guide/{chapter}" aria-label="How this works"' in html
+    assert 'aria-current="page"' in html.split('<ol class="crumb">')[1].split("</ol>")[0]
