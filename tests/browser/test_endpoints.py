@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import House
 
@@ -137,6 +137,33 @@ def test_a_new_tokens_first_call_runs_as_it_is_copied(house: House, split: str) 
             ["bash", "-c", f"{code} -s"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, timeout=30, check=False
         )
         assert {row["label"] for row in json.loads(ran.stdout)[0]} == {"pos", "neg"}, (ran.stdout, ran.stderr)
+
+
+def test_a_pair_has_two_fields_and_a_picture_no_button(house: House, split: str) -> None:
+    """The page is changed on its way, so that no model of pairs or pictures has to be trained."""
+    fields = [{"name": "text", "label": "问题", "value": "屏幕碎了"}, {"name": "text_pair", "label": "回答", "value": "能换"}]
+    as_ = {"pair": {"pair": fields}, "image": {"kind": "image"}}
+
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        start, config, end = re.split(r"(?<=json\">)(\{.*?\})(?=</script>\s*<chat-play)", answer.text(), maxsplit=1, flags=re.S)
+        route.fulfill(response=answer, body=start + json.dumps(json.loads(config) | as_[route.request.url.rpartition("as=")[2]]) + end)
+
+    with house.desk.page() as (page, _):
+        sent: list[Any] = []
+        page.route("**/playground/split?as=*", changed)
+        page.on("request", lambda request: sent.append(request.post_data_json) if "/v1/endpoints/" in request.url else None)
+        page.goto(f"{house.home}/playground/split?as=pair")
+        expect(page.get_by_label("问题")).to_have_value("屏幕碎了")
+        page.get_by_label("回答").fill("不能")
+        expect(page.locator("[data-lang-block=curl] pre")).to_contain_text('{"inputs":{"text":"屏幕碎了","text_pair":"不能"}}')
+        page.goto(f"{house.home}/playground/split?as=image")
+        expect(page.locator("chat-play .drop")).to_be_visible()
+        assert page.locator("chat-play button[type=submit]").count() == 0
+        page.locator("chat-play input[type=file]").set_input_files({"name": "a.docx", "mimeType": "application/msword", "buffer": b"x"})
+        expect(page.locator("chat-play [role=alert]")).to_have_text("This is no picture. Choose PNG, JPEG, WebP, BMP or GIF.")
+        assert page.locator("chat-play .turn").count() == 0
+        assert sent == []
 
 
 def stream(page: Page, tokens: str) -> None:
