@@ -43,7 +43,9 @@ def until(page: Page, script: str, tag: str) -> None:
 
 def test_files_chosen_on_the_list_become_a_dataset(house: House, tmp_path: Path) -> None:
     (tmp_path / "Front Desk.csv").write_text(REVIEWS, "utf8")
-    (tmp_path / "notes.docx").write_bytes(b"PK")
+    (tmp_path / "客服工单2024（导出）.csv").write_text(REVIEWS, "utf8")
+    for name in ("notes.docx", "table.xlsx"):
+        (tmp_path / name).write_bytes(b"PK")
     with house.desk.page() as (page, _):
         page.goto(f"{house.home}/datasets")
         create = page.get_by_role("button", name="Create dataset")
@@ -54,8 +56,21 @@ def test_files_chosen_on_the_list_become_a_dataset(house: House, tmp_path: Path)
         page.on("request", lambda request: sent.append(request.url) if request.method in ("POST", "PATCH") else None)
         chosen.set_input_files(tmp_path / "notes.docx")
         expect(page.locator("upload-zone [role=status]")).to_contain_text("notes.docx cannot be read")
+        chosen.set_input_files(tmp_path / "table.xlsx")
+        expect(page.locator("upload-zone [role=status]")).to_contain_text("in Excel choose Save as, then CSV UTF-8")
         assert sent == [], "refused before its first byte"
+        chosen.set_input_files(tmp_path / "客服工单2024（导出）.csv")
+        expect(page.locator("#name")).to_have_value("dataset-2024")
+        expect(page.locator("input[name=title]")).to_have_value("客服工单2024（导出）")
+        expect(page.locator("upload-zone .up .badge.ok")).to_be_visible()
+        page.locator("upload-zone .up .acts button").click()
+        expect(page.locator("upload-zone .up")).to_have_count(0)
         chosen.set_input_files(tmp_path / "Front Desk.csv")
+        expect(page.locator("#name")).to_have_value("front-desk")
+        expect(page.locator("upload-zone .up .badge.ok")).to_be_visible()
+        page.goto(f"{house.home}/jobs")
+        page.go_back()
+        expect(page.locator("upload-zone .up", has_text="Front Desk.csv").locator(".badge.ok")).to_be_visible()
         expect(page.locator("#name")).to_have_value("front-desk")
         create.click()
         page.wait_for_url(re.compile("/datasets/front-desk/1$"))

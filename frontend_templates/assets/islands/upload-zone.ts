@@ -9,6 +9,15 @@ import { Transfer, type Unfinished } from "../lib/transfer";
 const AT_ONCE = 3;
 const SHOWN = 20;
 
+const SHEETS = /\.(xlsx?|xlsm|numbers|ods)$/;
+
+/** A file of this page that is on the server already: the page was left and opened again. */
+interface Kept {
+  id: string;
+  name: string;
+  size: number;
+}
+
 /** What addresses allow of a text: small letters, figures and hyphens. */
 function slug(text: string): string {
   return text
@@ -23,11 +32,14 @@ class UploadZone extends HTMLElement {
   #form: HTMLFormElement | null = null;
   #transfers: Transfer[] = [];
   #unfinished: Unfinished[] = [];
+  #kept: Kept[] = [];
+  #named: [string, string] = ["", ""];
   #list!: HTMLElement;
   #notes!: HTMLElement;
   #waiting = false;
   #frame = 0;
   #onSubmit = (event: SubmitEvent): void => this.#submit(event);
+  #onInput = (): void => this.#remember();
   #onLeave = (event: BeforeUnloadEvent): void => {
     if (this.#transfers.some((transfer) => transfer.state === "uploading")) event.preventDefault();
   };
@@ -37,12 +49,15 @@ class UploadZone extends HTMLElement {
     this.#form = this.closest("form");
     this.#build();
     this.#form?.addEventListener("submit", this.#onSubmit, true);
+    this.#form?.addEventListener("input", this.#onInput);
     addEventListener("beforeunload", this.#onLeave);
+    this.#restore();
     void this.#ask();
   }
 
   disconnectedCallback(): void {
     this.#form?.removeEventListener("submit", this.#onSubmit, true);
+    this.#form?.removeEventListener("input", this.#onInput);
     removeEventListener("beforeunload", this.#onLeave);
     for (const transfer of this.#transfers) transfer.pause();
   }
@@ -99,7 +114,8 @@ class UploadZone extends HTMLElement {
     for (const file of files) {
       const name = file.name.toLowerCase();
       if (name.startsWith(".")) continue;
-      if (wanted.length && !wanted.some((ending) => name.endsWith(ending))) refused.push(this.#words("type", { name: file.name }));
+      if (wanted.length && SHEETS.test(name)) refused.push(this.#words("sheet", { name: file.name }));
+      else if (wanted.length && !wanted.some((ending) => name.endsWith(ending))) refused.push(this.#words("type", { name: file.name }));
       else if (file.size > limit) refused.push(this.#words("big", { name: file.name, limit: bytes(limit) }));
       else if (file.size === 0) refused.push(this.#words("empty", { name: file.name }));
       else this.#transfers.push(new Transfer(file, this.dataset.endpoint ?? "", this.dataset.workspace ?? "", () => this.#moved()));
@@ -109,18 +125,57 @@ class UploadZone extends HTMLElement {
     this.#moved();
   }
 
-  /** The file's name is a good first name for what is being made; one in another script becomes its title, and the name tells the time. */
+  /** The file's name is a good first name for what is being made. Where an address cannot carry it, it becomes the title. */
   #name(file: File | undefined): void {
-    const field = this.#form?.querySelector<HTMLInputElement>("input[data-from-file]");
+    const field = this.#field("input[data-from-file]");
     if (!file || !field || field.value) return;
     const base = (file.webkitRelativePath.split("/")[0] || file.name).replace(/\.(tar\.\w+|\w+)$/, "");
-    field.value = slug(base) || slug(`data-${new Date().toISOString().slice(5, 16).replace("T", "-")}`);
-    const title = this.#form?.querySelector<HTMLInputElement>("input[name=title]");
+    const name = slug(base);
+    const spare = this.dataset.spare ?? "dataset";
+    field.value = /[a-z]/.test(name) ? name : slug(name ? `${spare.replace(/-\d+$/, "")}-${name}` : spare);
+    const title = this.#field("input[name=title]");
     if (title && !title.value && /[^\x20-\x7e]/.test(base)) title.value = base;
+    this.#named = [field.value, base];
+  }
+
+  /** A name that came from a file goes with it. */
+  #unname(): void {
+    if (this.#transfers.length + this.#kept.length) return;
+    for (const [selector, value] of [["input[data-from-file]", this.#named[0]], ["input[name=title]", this.#named[1]]] as const) {
+      const field = this.#field(selector);
+      if (field && field.value === value) field.value = "";
+    }
+  }
+
+  #field(selector: string): HTMLInputElement | null {
+    return this.#form?.querySelector<HTMLInputElement>(selector) ?? null;
+  }
+
+  // ---- left and opened again ----------------------------------------------------------------------------------
+  /** The history's own entry carries what is on the server and how it is called: the way back finds it, another page does not. */
+  #remember(): void {
+    const done = this.#transfers.filter((transfer) => transfer.state === "done");
+    const kept = [...this.#kept, ...done.map(({ id, name, file }) => ({ id, name, size: file.size }))];
+    const left = { kept, name: this.#field("input[data-from-file]")?.value, title: this.#field("input[name=title]")?.value };
+    const before = (history.state ?? {}) as Record<string, unknown>;
+    if (JSON.stringify(before.upload) !== JSON.stringify(left)) history.replaceState({ ...before, upload: left }, "");
+  }
+
+  #restore(): void {
+    const left = (history.state as { upload?: { kept: Kept[]; name?: string; title?: string } } | null)?.upload;
+    if (!left) return;
+    const there = new Set([...(this.#form?.querySelectorAll<HTMLInputElement>("input[name=uploads]") ?? [])].map((input) => input.value));
+    this.#kept = left.kept.filter((file) => !there.has(file.id));
+    for (const [selector, value] of [["input[data-from-file]", left.name], ["input[name=title]", left.title]] as const) {
+      const field = this.#field(selector);
+      if (field && value && !field.value) field.value = value;
+    }
+    this.#moved();
   }
 
   #moved(): void {
-    this.#form?.classList.toggle("chosen", this.#transfers.length > 0);
+    this.#form?.classList.toggle("chosen", this.#transfers.length + this.#kept.length > 0);
+    this.#remember();
     const running = this.#transfers.filter((transfer) => transfer.state === "uploading").length;
     const next = this.#transfers.filter((transfer) => transfer.state === "waiting").slice(0, Math.max(0, AT_ONCE - running));
     for (const transfer of next) void transfer.start(this.#unfinished);
@@ -133,7 +188,7 @@ class UploadZone extends HTMLElement {
 
   // ---- the form -----------------------------------------------------------------------------------------------
   #submit(event: SubmitEvent): void {
-    if (!this.#transfers.length) return;
+    if (!this.#transfers.length) return this.#bring();
     event.preventDefault();
     event.stopImmediatePropagation();
     this.#waiting = true;
@@ -142,9 +197,14 @@ class UploadZone extends HTMLElement {
     this.#draw();
   }
 
+  /** The ids of what is on the server go with the form. */
+  #bring(): void {
+    for (const { id } of [...this.#kept, ...this.#transfers]) this.#form?.append(h("input", { type: "hidden", name: "uploads", value: id }));
+  }
+
   #send(): void {
     this.#waiting = false;
-    for (const transfer of this.#transfers) this.#form?.append(h("input", { type: "hidden", name: "uploads", value: transfer.id }));
+    this.#bring();
     this.#form?.removeEventListener("submit", this.#onSubmit, true);
     removeEventListener("beforeunload", this.#onLeave);
     // A form cannot be sent again from inside its own submit event.
@@ -157,9 +217,21 @@ class UploadZone extends HTMLElement {
     const files = new Set(this.#transfers.map((transfer) => transfer.name));
     if (this.#transfers.length > SHOWN) rows.push(this.#sum());
     else rows.push(...this.#transfers.map((transfer) => this.#row(transfer)));
+    rows.unshift(...this.#kept.map((file) => this.#there(file)));
     rows.push(...this.#unfinished.filter((upload) => !files.has(upload.filename)).map((upload) => this.#stopped(upload)));
     if (this.#waiting) rows.push(h("p", { class: "rowline meta", role: "status" }, this.#words("waits")));
     this.#list.replaceChildren(...rows);
+  }
+
+  #there(file: Kept): HTMLElement {
+    const drop = h("button", { type: "button", class: "btn sm quiet ico", "aria-label": `${this.#words("remove")} ${file.name}` }, icon("x"));
+    drop.addEventListener("click", () => {
+      this.#kept = this.#kept.filter((other) => other !== file);
+      this.#unname();
+      this.#moved();
+    });
+    const line = h("div", { class: "line" }, bytes(file.size));
+    return this.#line(file.name, "done", h("div", { class: "bar" }, this.#bar(1, "ok"), line), drop);
   }
 
   #row(transfer: Transfer): HTMLElement {
@@ -206,6 +278,7 @@ class UploadZone extends HTMLElement {
     drop.addEventListener("click", () => {
       this.#transfers = this.#transfers.filter((other) => other !== transfer);
       void transfer.cancel();
+      this.#unname();
       this.#moved();
     });
     if (transfer.state === "uploading") return [button("pause", "pause", () => transfer.pause()), drop];

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from controlplane.data import table
 from controlplane.data.api import datasets as visible
-from controlplane.data.views import ACCEPT
+from controlplane.data.views import ACCEPT, spare_name
 from controlplane.frame.pages import asked, page, returned
 from controlplane.limits import limit
 from controlplane.workspaces.access import needs, person
@@ -40,6 +40,7 @@ def datasets(request: HttpRequest, ws: str) -> HttpResponse:
         "states": table.STATES,
         "accept": ACCEPT,
         "limit": limit("upload_file"),
+        "spare": spare_name(request.workspace),  # type: ignore[attr-defined]
         "shown": columns,
         "columns": [(name, word, name in columns) for name, word in table.COLUMNS.items()],
         "heads": [_head(given, name) for name in ("name", *columns)],

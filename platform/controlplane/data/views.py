@@ -14,7 +14,7 @@ from controlplane.data import figures, fixes, samples, services
 from controlplane.data.api import the_dataset, the_version
 from controlplane.data.intake import take_file
 from controlplane.data.looking import OPERATORS, Look, composed, look
-from controlplane.data.models import Dataset, DatasetVersion
+from controlplane.data.models import Dataset, DatasetVersion, Upload
 from controlplane.data.nav import rows_of
 from controlplane.errors import Problem
 from controlplane.frame import slots
@@ -80,9 +80,10 @@ def _upload(request: HttpRequest, onto: Dataset | None) -> HttpResponse:
     names = ("name", "title", "format", "encoding", "delimiter", "header", "train", "validation", "test", "method", "column", "seed")
     form = {name: request.POST.get(name, "") for name in names}
     wrong: dict[str, str] = {}
+    uploads: list[Upload] = []
     if request.method == "POST":
         try:
-            made = _make(request, workspace, onto, form)
+            made = _make(request, workspace, onto, form, uploads)
             return redirect("dataset-version", ws=workspace.slug, name=made.dataset.name, n=made.version)
         except Problem as problem:
             wrong = {place.removeprefix("options.").removeprefix("split."): text for place, text in wrong_fields(problem).items()}
@@ -93,20 +94,27 @@ def _upload(request: HttpRequest, onto: Dataset | None) -> HttpResponse:
         "onto": onto,
         "form": form,
         "wrong": wrong,
-        "kept": request.POST.getlist("uploads"),
+        "kept": uploads,
         "accept": ACCEPT,
         "limit": limit("upload_file"),
+        "spare": spare_name(workspace),
         "formats": ("csv", "tsv", "json", "jsonl", "parquet", "txt", "images", "audio"),
         "encodings": ENCODINGS,
     }
     return page(request, "data/new.html", context, status=422 if wrong else 200)
 
 
-def _make(request: HttpRequest, workspace: Any, onto: Dataset | None, form: dict[str, str]) -> DatasetVersion:
-    """The version the form asks for. Without script the files come with the form, at most 16 MB each."""
-    options = services.read_options(_options(form))
-    ids = request.POST.getlist("uploads")
-    uploads = services.find_uploads(workspace, ids) if ids else []
+def spare_name(workspace: Any) -> str:
+    """A name for what has none that an address can carry: `dataset-2`."""
+    taken = set(Dataset.objects.filter(workspace=workspace, name__startswith="dataset-").values_list("name", flat=True))
+    return next(name for n in range(1, len(taken) + 2) if (name := f"dataset-{n}") not in taken)
+
+
+def _make(request: HttpRequest, workspace: Any, onto: Dataset | None, form: dict[str, str], uploads: list[Upload]) -> DatasetVersion:
+    """The version the form asks for. Without script the files come with the form, at most 16 MB each. uploads: takes what is on the server,
+    also where something else of the form is wrong."""
+    ids = list(dict.fromkeys(request.POST.getlist("uploads")))
+    uploads += services.find_uploads(workspace, ids) if ids else []
     for file in request.FILES.getlist("file"):
         if (file.size or 0) > limit("form_file"):
             raise Problem(413, "too_large", _("%(name)s is larger than 16 MB; large files need the page's script.") % {"name": file.name})
@@ -114,6 +122,7 @@ def _make(request: HttpRequest, workspace: Any, onto: Dataset | None, form: dict
         uploads.append(
             take_file(workspace=workspace, user=request.user, filename=file.name or "file", content_type=kind, file=file, size=size)
         )
+    options = services.read_options(_options(form))
     if not uploads:
         message = _("Choose at least one file.")
         raise Problem(422, "no_uploads", message, errors=[{"loc": ["body", "file"], "msg": message}])

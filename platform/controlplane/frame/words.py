@@ -77,9 +77,9 @@ WORDS: dict[str, dict[str, Any]] = {
         "m_gpu_memory": _("GPU memory"),
         "p_train": _("Training: %(name)s"),
         "p_eval": _("Validation: %(name)s"),
-        "p_test": _("Held out: %(name)s"),
+        "p_test": _("Test: %(name)s"),
         "l_train": pgettext_lazy("curve", "train"),
-        "l_eval": pgettext_lazy("curve", "eval"),
+        "l_eval": pgettext_lazy("curve", "validation"),
         "l_test": pgettext_lazy("curve", "test"),
         "more": _("More chart settings"),
         "outliers": _("Hide outliers"),
@@ -144,6 +144,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "files": _("%(done)s of %(all)s files"),
         "waits": _("This goes on by itself when the upload is done."),
         "type": _("%(name)s cannot be read. Accepted: CSV, TSV, JSON, JSONL, Parquet, TXT, ZIP, TAR, images, sounds."),
+        "sheet": _("%(name)s: in Excel choose Save as, then CSV UTF-8, and upload that file."),
         "big": _("%(name)s is larger than %(limit)s."),
         "empty": _("%(name)s is empty."),
     },
@@ -204,6 +205,7 @@ WORDS: dict[str, dict[str, Any]] = {
 WORDS["model-upload"] = WORDS["upload-zone"] | {
     "kinds": _("A Hugging Face folder as ZIP or TAR"),
     "type": _("%(name)s cannot be read. Accepted: ZIP, TAR, TAR.GZ."),
+    "sheet": _("%(name)s cannot be read. Accepted: ZIP, TAR, TAR.GZ."),
 }
 
 

@@ -57,6 +57,15 @@ class Draft:
         """Roles whose column was chosen among several by nobody yet."""
         return {role: names for role, names in self.unsure.items() if not self.columns.get(role)}
 
+    def query(self) -> dict[str, str]:
+        """The form's state as a page's address carries it: what was chosen, without what is found by itself."""
+        given = {"dataset": str(self.version or ""), "recipe": self.spec.recipe, "preset": self.preset, "name": self.name}
+        given |= {"base_model": "" if self.base_model == NONE else self.base_model, "device": "" if self.device == "cpu" else self.device}
+        given |= {"model_name": self.model_name, "view": "all" if self.everything else ""}
+        given |= {f"c-{role}": column for role, column in self.columns.items()}
+        changed = [f"{forms.PREFIX}{name}" for name in forms.parse(self.spec, self.sent, self.preset)]
+        return {key: value for key, value in given.items() if value} | {key: self.sent[key] for key in changed}
+
     def body(self) -> dict[str, Any]:
         """The request the API would take."""
         params = forms.parse(self.spec, self.sent, self.preset)

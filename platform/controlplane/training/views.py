@@ -3,6 +3,7 @@
 import secrets
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -19,11 +20,12 @@ from controlplane.training.draft import Draft, draft
 from controlplane.workspaces.access import needs
 from controlplane.workspaces.idempotency import once
 
+ADDRESS = 4000  # characters of an address every browser and proxy takes
 PATIENCE = 20  # quarters of a second a second click waits for the first
 
 
 @require_http_methods(["GET", "POST"])
-@needs("editor", query=("dataset", "recipe", "clone", "preset", "base_model"))
+@needs("editor", query=("dataset", "recipe", "clone", "preset", "base_model", "device", "name", "model_name", "view"))
 def new(request: HttpRequest, ws: str) -> HttpResponseBase:
     """GET fills in what works; POST starts; POST with `refresh`, or with a button's `set`, draws the form again for what was changed."""
     workspace: Any = request.workspace  # type: ignore[attr-defined]
@@ -39,7 +41,11 @@ def new(request: HttpRequest, ws: str) -> HttpResponseBase:
         except Problem as problem:
             wrong = wrong_fields(problem)
     form = newjob.context(request, plan, wrong, clone, request.POST.get("once") or secrets.token_urlsafe(16))
-    return page(request, "training/new.html", form, parts=("job-form",), status=422 if wrong else 200)
+    answer = page(request, "training/new.html", form, parts=("job-form",), status=422 if wrong else 200)
+    address = f"{request.path}?{urlencode(plan.query())}"
+    if posted and len(address) < ADDRESS:
+        answer["HX-Replace-Url"] = address  # a reload, the way back and another language find the form as it is
+    return answer
 
 
 def _start(request: HttpRequest, plan: Draft) -> HttpResponseBase:

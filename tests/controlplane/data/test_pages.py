@@ -8,9 +8,10 @@ import pytest
 from controlplane.data.models import Dataset, DatasetVersion
 from controlplane.jobs.models import Job
 from controlplane.jobs.transitions import now
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from tests.controlplane.data.conftest import Person, make_ready, new_version, parquet
+from tests.controlplane.data.conftest import Person, make_ready, new_version, parquet, upload
 
 LIST = "/w/acme/datasets"
 FEATURES = {"text": "text", "label": "category"}
@@ -135,3 +136,19 @@ def test_versions_are_listed_a_page_at_a_time(alice: Person) -> None:
     assert numbers == [str(n) for n in range(60, 10, -1)]
     (rest,) = re.findall(r'href="(\?cursor=[^"]+)"', first)
     assert re.findall(r'href="/w/acme/datasets/often/(\d+)">v', seen(browser(alice), f"{LIST}/often/60/versions{rest}"))[-1] == "1"
+
+
+def test_a_wrong_name_keeps_the_file_that_was_uploaded(alice: Person) -> None:
+    client = browser(alice)
+    there = upload(alice, b"text,label\na,1\n", "客服工单2024.csv")
+    answer = client.post(f"{LIST}/new", {"name": "Wrong Name", "title": "客服工单2024", "uploads": [there]})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert f'name="uploads" value="{there}" checked' in page
+    assert "客服工单2024.csv" in page
+    small = SimpleUploadedFile("plain.csv", b"text,label\na,1\n", "text/csv")
+    page = client.post(f"{LIST}/new", {"name": "Wrong Name", "file": small}).content.decode()
+    kept = re.search(r'name="uploads" value="(\w+)" checked', page)
+    assert kept, "one that came with the form as well"
+    assert client.post(f"{LIST}/new", {"name": "dataset-1", "uploads": [kept[1]]}).status_code == 302
+    assert 'data-spare="dataset-2"' in seen(client, f"{LIST}/new"), "the next free name for what has no Latin one"

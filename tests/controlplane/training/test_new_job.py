@@ -164,3 +164,24 @@ def test_a_setting_out_of_range_is_named_and_marked(desk: Desk) -> None:
     assert re.search(r'id="p-epochs"[^>]*aria-invalid="true"', form)
     assert "This cannot be accepted yet" not in form, "nothing was sent yet"
     assert "Step limit no limit" in form
+
+
+def test_another_language_and_a_reload_keep_what_was_chosen(desk: Desk) -> None:
+    tickets(desk)
+    page = browser(desk)
+    sent = {"recipe": "text-classification/finetune", "dataset": "tickets@1", "c-label": "subject", "p-epochs": "7", "preset": "best"}
+    address = page.post("/w/acme/jobs/new", sent | {"refresh": "1", "p-batch_size": "32"})["HX-Replace-Url"]
+    assert "p-batch_size" not in address, "what was not changed does not lengthen it"
+    form = page.get(address).content.decode()
+    assert "Label: subject" in form
+    assert re.search(r'id="p-epochs" name="p-epochs" value="7"', form)
+    said = page.post(
+        "/preferences/language",
+        {"language": "zh-hans", "next": "/w/acme/jobs/new?dataset=tickets@1"},
+        headers={"Referer": f"http://testserver{address}"},
+    )
+    assert said["Location"] == address
+    other = page.post(
+        "/preferences/language", {"language": "en", "next": "/w/acme/jobs"}, headers={"Referer": f"http://testserver{address}"}
+    )
+    assert other["Location"] == "/w/acme/jobs"
