@@ -77,4 +77,11 @@ def find(workspace: Any, q: str) -> tuple[Any, list[tuple[str, Any, str]]]:
     return _("Datasets"), [(row.name, row.title, reverse("dataset", kwargs={"ws": workspace.slug, "name": row.name})) for row in rows]
 
 
+def standing(workspace: Any, references: list[str]) -> set[str]:
+    names = {reference.partition("@")[0] for reference in references}
+    versions = DatasetVersion.objects.filter(dataset__workspace=workspace, dataset__name__in=names).values_list("dataset__name", "version")
+    return {f"{name}@{number}" for name, number in versions} & set(references)
+
+
 slots.searches.append(find)
+slots.standing["dataset"] = standing

@@ -81,6 +81,8 @@ cards: dict[str, Callable[[Any], Card | None]] = {}
 first_steps: dict[str, Callable[[Any], dict[str, Any]]] = {}
 # workspace, `name@3` of a dataset → what was made from it; in the order of the rooms
 uses: list[Callable[[Any, str], list[Use]]] = []
+# kind → (workspace, references such as `name@3`) → those that still exist
+standing: dict[str, Callable[[Any, list[str]], set[str]]] = {}
 # workspace, text → (title of the group, [(name, note, address)]); in the order of the rooms
 searches: list[Callable[[Any, str], tuple[Any, list[tuple[str, Any, str]]]]] = []
 

@@ -95,11 +95,14 @@ def shown(workspace: Any) -> Any:
 
 @slots.card("attention")
 def attention(request: HttpRequest) -> slots.Card | None:
-    """Jobs that failed within a week and were not followed by a better one of the same name, newest first."""
+    """Jobs that failed within a week, newest first; not where a better one of the same name followed or the data was deleted."""
     rows = shown(request.workspace)  # type: ignore[attr-defined]
     later = Job.objects.filter(workspace=OuterRef("workspace"), name=OuterRef("name"), number__gt=OuterRef("number"))
     recent = rows.filter(state=JobState.FAILED, finished_at__gte=now() - WEEK)
-    failed = recent.exclude(Exists(later.filter(state=JobState.SUCCEEDED))).order_by("-number")[:5]
+    recent = recent.exclude(Exists(later.filter(state=JobState.SUCCEEDED)))
+    prepared = list(recent.filter(kind="prepare").values_list("dataset", flat=True)[:1000])
+    gone = set(prepared) - slots.standing["dataset"](request.workspace, prepared) if prepared else set()  # type: ignore[attr-defined]
+    failed = recent.exclude(kind="prepare", dataset__in=gone).order_by("-number")[:5]
     return slots.Card("jobs/attention.html", {"jobs": [(job, remedy(job)) for job in failed]}) if failed else None
 
 

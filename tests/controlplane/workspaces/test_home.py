@@ -83,7 +83,9 @@ def test_only_fresh_failures_without_a_better_job_need_attention(people: People)
     later = job(acme, 2, "succeeded", finished_at=now())
     assert "Needs attention" not in seen(client)
     later.delete()
-    Job.objects.filter(pk=failed.pk).update(finished_at=now() - timedelta(days=8))
+    Job.objects.filter(pk=failed.pk).update(kind="prepare", dataset="reviews@1")
+    assert "Needs attention" not in seen(client), "the data it should have prepared was deleted"
+    Job.objects.filter(pk=failed.pk).update(kind="train", finished_at=now() - timedelta(days=8))
     assert "Needs attention" not in seen(client)
 
 
