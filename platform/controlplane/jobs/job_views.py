@@ -121,8 +121,10 @@ def _progress(job: Job) -> dict[str, Any]:
     until = job.finished_at or now()
     seconds = (until - job.started_at).total_seconds() if job.started_at else None
     percent = round(100 * step / total, 1) if step is not None and total else None
+    steps = list(job.checkpoints.order_by("step").values_list("step", flat=True))
     whole = total
     if job.state == JobState.SUCCEEDED:
+        step = max([step, *steps[-1:]]) if step is not None else None  # progress is told now and then, a checkpoint always
         percent, whole = 100.0, step  # less than the total where it stopped early
     eta = known.get("eta_seconds") if job.state == JobState.RUNNING else None
     place = Allocation.objects.filter(attempt__job=job).select_related("worker").order_by("-pk").first()
@@ -139,7 +141,7 @@ def _progress(job: Job) -> dict[str, Any]:
         "speed": step / seconds if step and seconds and seconds > 1 else None,
         "where": f"{place.worker.name} {place.device}" if place else "",
         "gpu_hours": seconds / 3600 if seconds and place and place.device != "cpu" else None,
-        "marks": [min(100, round(100 * c / whole, 1)) for c in job.checkpoints.values_list("step", flat=True)[:50]] if whole else [],
+        "marks": [min(100, round(100 * each / whole, 1)) for each in steps[-50:]] if whole else [],
     }
 
 

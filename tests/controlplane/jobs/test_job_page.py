@@ -61,8 +61,8 @@ def test_a_training_that_stopped_early_says_so_and_which_step_it_kept(alice: Per
     checkpoint(early, 60)
     checkpoint(whole, 300, best=True)
     text = text_of(alice, early)
-    assert "Stopped early at step 60: no better for 8 evaluations." in text
-    assert "Kept step 34, the best by “Validation: Macro F1”." in text
+    assert "Stopped early at step 60: no better for 8 evaluations. Kept step 34, the best by “Validation: Macro F1”." in text
+    assert "<dt>Step</dt><dd>60 / 300</dd>" in text
     assert "Stopped early" not in text_of(alice, whole)
     points = text_of(alice, early, "/checkpoints")
     assert "Best by “Validation: Macro F1”." in points
@@ -160,7 +160,7 @@ def test_a_table_on_the_way_is_drawn_as_one(alice: Person) -> None:
     text = text_of(alice, job, "/samples")
     assert "<h2>Confusion matrix (test)</h2>" in text, "alone, it gives its card the name"
     assert text.count("Confusion matrix (test)") == 1
-    assert '<td class="fine">actual \\ predicted</td><th scope="col" class="num">good</th>' in text
+    assert '<td class="fine free">actual \\ predicted</td><th scope="col" class="num">good</th>' in text
     assert '<th scope="col" class="num">&lt;b&gt;</th>' in text
     assert '<th scope="row">good</th><td class="num">12</td><td class="num">3</td>' in text
     Sample.objects.create(job=job, step=4, cursor=0, data=data, created_at=now())
