@@ -1,6 +1,7 @@
 """Pages of members and invitations."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 from typing import Any
@@ -69,7 +70,8 @@ def waiting(request: HttpRequest) -> list[Invitation]:
     return found
 
 
-def show(request: HttpRequest, *, wrong: dict[str, str] | None = None) -> HttpResponse:
+def show(request: HttpRequest, *, wrong: dict[str, str] | None = None, left: Sequence[str] = ()) -> HttpResponse:
+    """left: the addresses that were not invited, which stay in the field."""
     space, role = request.workspace, request.role  # type: ignore[attr-defined]
     manage = role.includes(Role.ADMIN)
     context = {
@@ -81,7 +83,7 @@ def show(request: HttpRequest, *, wrong: dict[str, str] | None = None) -> HttpRe
         "roles": [choice for choice in Role.choices if role is Role.OWNER or choice[0] != Role.OWNER],
         "role_names": [name for _value, name in reversed(Role.choices)],
         "abilities": [(what, [one.includes(least) for one in reversed(Role)]) for what, least in ABILITIES],
-        "form": {"email": request.POST.get("email", ""), "role": request.POST.get("role", "")} if wrong else {"email": "", "role": ""},
+        "form": {"email": ", ".join(left), "role": request.POST.get("role", "")},
         "wrong": wrong,
         "mail_on": settings.MAIL_ON,
         **people(request),
@@ -103,8 +105,9 @@ def invite(request: HttpRequest, ws: str) -> HttpResponse:
     addresses = [part for part in re.split(r"[\s,;，；、]+", request.POST.get("email", "")) if part][:AT_ONCE]
     if role not in Role.values or not addresses:
         message = str(_("Choose a role.") if addresses else _("Give at least one address."))
-        return show(request, wrong={"role" if addresses else "email": message})
+        return show(request, wrong={"role" if addresses else "email": message}, left=addresses)
     invited: list[str] = []
+    left: list[str] = []
     wrong: dict[str, str] = {}
     for address in addresses:
         try:
@@ -118,11 +121,12 @@ def invite(request: HttpRequest, ws: str) -> HttpResponse:
             )
             invited.append(made.email)
         except Problem as problem:
+            left.append(address)
             said = " ".join(wrong_fields(problem).values())
             wrong[f"email-{len(wrong)}" if wrong else "email"] = said if address.lower() in said else f"{address}: {said}"
     if invited:
         done(request, _("Invited: %(emails)s. The links stand below.") % {"emails": ", ".join(invited)})
-    return show(request, wrong=wrong) if wrong else redirect("members", ws=ws)
+    return show(request, wrong=wrong, left=left) if wrong else redirect("members", ws=ws)
 
 
 @require_POST

@@ -48,10 +48,10 @@ def create_personal_workspace(*, user: User) -> Workspace:
 
 
 @transaction.atomic
-def update_workspace(*, workspace: Workspace, title: str) -> Workspace:
+def update_workspace(*, workspace: Workspace, title: str, by: User | None = None) -> Workspace:
     workspace.title = check_title(title)
     workspace.save(update_fields=["title"])
-    record(action="workspace.update", target=workspace, workspace=workspace, data={"title": workspace.title})
+    record(action="workspace.update", target=workspace, workspace=workspace, data={"title": workspace.title}, request_or_actor=by)
     return workspace
 
 

@@ -23,4 +23,4 @@ def name_personal_workspace(user: User, workspace: str, **_kwargs: Any) -> None:
     """Only one that has no title yet: what somebody called it stays."""
     mine = Workspace.objects.filter(personal=True, title="", memberships__user=user, memberships__role=Role.OWNER).first()
     if mine and workspace:
-        update_workspace(workspace=mine, title=workspace)
+        update_workspace(workspace=mine, title=workspace, by=user)

@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from controlplane.accounts.models import User
+from controlplane.audit.models import AuditEvent
 from controlplane.workspaces.models import Membership
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -65,6 +66,7 @@ def test_A3_a_fresh_installation_has_nobody_and_its_link_makes_the_owner() -> No
     person.refresh_from_db()
     assert (person.name, person.has_usable_password()) == ("Mei Lin", True)
     assert browser.get("/api/v1/me").json()["workspaces"][0]["title"] == "Support"
+    assert AuditEvent.objects.get(action="workspace.update").actor == person.email
 
 
 def test_the_link_without_an_address_is_the_first_persons(people: People) -> None:

@@ -28,6 +28,7 @@ def test_several_are_invited_at_once_and_who_cannot_be_is_named(people: People) 
     text = answer.content.decode()
     assert answer.status_code == 422
     assert text.split("data-errors")[1].split("</ul>")[0].count("charlie@example.org") == 1
+    assert 'value="charlie@example.org" aria-invalid' in text  # who was invited left the field
     assert "Create invitation link" in text  # no mail is set up, so nothing is sent
     assert text.count("the link ends in 7 days") == 2
     assert text.index('value="delete"') > text.index("<h2>Delete workspace</h2>") > text.index('value="rename"')
