@@ -274,7 +274,9 @@ def test_every_tab_while_loading_failed_and_stopped(plane: Plane, people: People
     people.charlie.post("…/endpoints", {"name": "mood", "model": "clf@1"})
     assert "Deploying" in see(people.charlie, PAGE + tab)
     plane.end(plane.starting()[0], {"code": "load_failed", "message": "no such tensor", "hint": "", "loc": {}})
-    assert "no such tensor" in see(people.charlie, PAGE + tab)
+    failed = see(people.charlie, PAGE + tab)
+    assert "no such tensor" in failed
+    assert "Deploy another version" in failed, "an alert has a door"
     people.charlie.patch("…/endpoints/mood", {"state": "stopped"})
     assert "Stopped" in see(people.charlie, PAGE + tab)
     assert people.alice.in_browser().http.get(f"{PAGE}/nothing").status_code == 404
