@@ -58,7 +58,7 @@ def written(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, dict):  # traffic: revision → share
-        return listed([f"r{name} {share} %" for name, share in value.items()])
+        return listed([f"r{name} {share} %" for name, share in sorted(value.items(), key=lambda one: -int(one[0]))])
     if isinstance(value, list):
         return listed(value)
     if value in Role.values and key in {"role", "from", "to"}:
