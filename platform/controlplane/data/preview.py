@@ -253,7 +253,7 @@ def _pairs(pk: int, inputs: tuple[str, ...], label: str | None) -> dict[str, int
         return pool.ask({"op": "pairs", "shards": shards, "inputs": list(inputs), "label": label}, PAIRS_SECONDS)
     except Problem as problem:
         if problem.status >= 500:
-            raise  # busy or away for now: asked again the next time
+            raise  # busy or away just now: asked again the next time
         return {}
 
 
