@@ -23,9 +23,11 @@ WORDS: dict[str, str | Promise] = {
     "limit": gettext_lazy("Limit"),
     "model": gettext_lazy("Model"),
     "name": gettext_lazy("Name"),
+    "options": gettext_lazy("Options"),
     "past": gettext_lazy("Past"),
     "replicas": gettext_lazy("Replicas"),
     "role": gettext_lazy("Role"),
+    "sha256": "SHA-256",
     "scopes": gettext_lazy("Scopes"),
     "size": gettext_lazy("Size"),
     "source": gettext_lazy("Source"),
@@ -57,10 +59,12 @@ def details(event: AuditEvent) -> str:
 def written(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
-    if isinstance(value, dict):  # traffic: revision → share
+    if isinstance(value, dict) and key != "traffic":
+        return listed([f"{called(name)} {written(name, one)}" for name, one in value.items() if one not in (None, "", [], {})])
+    if isinstance(value, dict):  # revision → share
         return listed([f"r{name} {share} %" for name, share in sorted(value.items(), key=lambda one: -int(one[0]))])
     if isinstance(value, list):
-        return listed(value)
+        return listed([written("", one) for one in value])
     if value in Role.values and key in {"role", "from", "to"}:
         return str(Role(value).label)
     return size(value) if key == "size" else str(value)

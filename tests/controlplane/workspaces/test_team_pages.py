@@ -155,9 +155,20 @@ def test_the_audit_log_tells_what_happened_in_words(people: People) -> None:
     acme = people.alice.workspace
     record(action="endpoint.update", target=("endpoint", "mood"), workspace=acme, data={"traffic": {"2": 60, "1": 40}, "model": ["m@1"]})
     record(action="job.cancel", target=("job", 7), workspace=acme, data={"job": 7, "kind": "serve", "keep": True})
+    options = {"columns": {"label": "category"}, "split": None, "header": True, "fixes": [{"drop": "duplicates"}]}
+    record(action="dataset.add_version", target=("dataset", "reviews@1"), workspace=acme, data={"options": options})
     record(action="invitation.create", target=("invitation", "dora"), workspace=acme, data={"role": "editor"})
     english = page(people.alice, "/w/acme/audit", **{"Accept-Language": "en"})
-    for words in ("Traffic: r2 60 %, r1 40 %", "Model: m@1", "Replica <b", "Checkpoint kept: Yes", "Role: Editor"):
+    for words in (
+        "Traffic: r2 60 %, r1 40 %",
+        "Model: m@1",
+        "Replica <b",
+        "Checkpoint kept: Yes",
+        "Role: Editor",
+        "Columns Label category",
+        "header Yes",
+        "fixes drop duplicates",
+    ):
         assert words in english
     chinese = page(people.alice, "/w/acme/audit", **{"Accept-Language": "zh-CN"})
     for words in ("流量：r2 60 %、r1 40 %", "副本 <b", "保留检查点：是", "角色：编辑者"):
