@@ -29,6 +29,7 @@ from controlplane.training.roles import mapped, roles, unused
 ROWS = 3
 SHOWN = 160  # characters of a cell
 DOUBTS = ("like_id", "conflicts", "leakage")  # what keeps the data from being called good
+HALF_A_DAY = 12 * 3600  # seconds; from then on an end has its date
 QUIET = ("recipe", "params", "dataset", "base_model")  # said only when they fail
 
 
@@ -178,7 +179,8 @@ def checked(request: HttpRequest, plan: Draft, body: dict[str, Any]) -> dict[str
     estimate, queue = found["estimate"], found["queue"]
     if range_ := estimate.get("seconds"):
         ends = [timezone.now() + timedelta(seconds=value) for value in range_]
-        estimate |= {"span": words.span(*range_), "ends": ends, "basis": words.basis(estimate["jobs"])}
+        form = "clock" if range_[1] < HALF_A_DAY else "when"
+        estimate |= {"span": words.span(*range_), "ends": ends, "form": form, "basis": words.basis(estimate["jobs"])}
         estimate["hours"] = [f"{value / 3600:.2f}" for value in range_] if plan.device == "cuda" else None
     waits = words.WAITS.get(queue.get("code") or "", "")
     passed = sum(check["ok"] and not check["warning"] for check in shown)
