@@ -73,6 +73,6 @@ def test_a_file_named_in_another_script_gives_the_title_and_a_name_that_works(ho
         page.goto(f"{house.home}/datasets/new")
         page.locator("upload-zone .drop input[type=file]").first.set_input_files(tmp_path / "零件 照片.csv")
         expect(page.get_by_label("Title")).to_have_value("零件 照片")
-        expect(page.get_by_label("Name", exact=True)).to_have_value(re.compile(r"data-[0-9-]+[0-9]"))
+        expect(page.get_by_label("Name", exact=True)).to_have_value(re.compile(r"dataset-\d+"))
         page.get_by_role("button", name="Create dataset").click()
         expect(page.locator(".page-head")).to_contain_text("零件 照片")
