@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from controlplane.audit.models import AuditEvent
-from controlplane.frame.called import KINDS, called
+from controlplane.frame.called import KINDS, called, made_name
 from controlplane.frame.figures import listed, size
 from controlplane.workspaces.models import Role
 
@@ -18,6 +18,7 @@ WORDS: dict[str, str | Promise] = {
     "filename": gettext_lazy("File"),
     "from": gettext_lazy("Previously"),
     "from_step": gettext_lazy("From step"),
+    "job": gettext_lazy("Job"),
     "keep": gettext_lazy("Checkpoint kept"),
     "kind": gettext_lazy("Kind"),
     "limit": gettext_lazy("Limit"),
@@ -67,4 +68,6 @@ def written(key: str, value: Any) -> str:
         return listed([written("", one) for one in value])
     if value in Role.values and key in {"role", "from", "to"}:
         return str(Role(value).label)
+    if key == "name":
+        return made_name(str(value))
     return size(value) if key == "size" else str(value)

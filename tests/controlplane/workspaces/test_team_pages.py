@@ -158,6 +158,8 @@ def test_the_audit_log_tells_what_happened_in_words(people: People) -> None:
     options = {"columns": {"label": "category"}, "split": None, "header": True, "fixes": [{"drop": "duplicates"}]}
     record(action="dataset.add_version", target=("dataset", "reviews@1"), workspace=acme, data={"options": options})
     record(action="invitation.create", target=("invitation", "dora"), workspace=acme, data={"role": "editor"})
+    record(action="model.register", target=("model", "mood@2"), workspace=acme, data={"job": 6})
+    record(action="serve.start", target=("job", 8), workspace=acme, data={"name": "Serve mood r2"})
     english = page(people.alice, "/w/acme/audit", **{"Accept-Language": "en"})
     for words in (
         "Traffic: r2 60 %, r1 40 %",
@@ -171,5 +173,5 @@ def test_the_audit_log_tells_what_happened_in_words(people: People) -> None:
     ):
         assert words in english
     chinese = page(people.alice, "/w/acme/audit", **{"Accept-Language": "zh-CN"})
-    for words in ("流量：r2 60 %、r1 40 %", "副本 <b", "保留检查点：是", "角色：编辑者"):
+    for words in ("流量：r2 60 %、r1 40 %", "副本 <b", "保留检查点：是", "角色：编辑者", "训练任务：6", "名称：mood r2 的副本"):
         assert words in chinese
